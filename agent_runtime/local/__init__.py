@@ -1,0 +1,1 @@
+"""The embedded stack: Postgres, the Supabase API, a model server and a worker on one machine, from wheels alone."""

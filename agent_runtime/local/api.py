@@ -1,0 +1,167 @@
+"""The Supabase API of the embedded stack: REST, Auth and Storage in one Node process, in front of our Postgres.
+
+The workarounds for this server are all here and in `sql/local/cluster_roles.sql`:
+
+- It must have both keys and `--no-admin`, or requests without a key run as `service_role`.
+- It logs in as a role that owns nothing in `public`, so that its blanket grants change nothing.
+- Storage is behind a flag, and it prints the database's address: the password goes by the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import httpx
+
+from agent_runtime.errors import Unavailable
+from agent_runtime.local import api_packages, wheels
+from agent_runtime.local.cluster import API, DATABASE
+from agent_runtime.local.ports import HOST
+from agent_runtime.local.processes import Child, Program
+from agent_runtime.local.secrets import Secrets
+from agent_runtime.local.service_user import ServiceUser
+
+_CONFIG = """\
+project_id = "agent-runtime"
+
+[api]
+port = {port}
+schemas = ["public"]
+
+[db]
+driver = "postgres"
+url = "postgresql://{role}@{host}:{database_port}/{database}"
+
+[auth]
+publishable_key = "env(SUPABASE_PUBLISHABLE_KEY)"
+secret_key = "env(SUPABASE_SECRET_KEY)"
+jwt_secret = "env(SUPABASE_JWT_SECRET)"
+
+[auth.email]
+enable_confirmations = false
+
+[storage]
+enabled = true
+file_size_limit = "{file_size_limit}"
+"""
+
+FILE_SIZE_LIMIT = "100MiB"
+
+_RETRY_SECONDS = 0.03
+
+
+class SupabaseApi:
+    """One API server. `folder` holds its configuration and the bytes of Storage; the service user owns it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        database_port: int,
+        secrets: Secrets,
+        records: Path,
+        logs: Path,
+        user: ServiceUser | None = None,
+        database: str = DATABASE,
+    ) -> None:
+        self.folder, self.port = folder, port
+        self._database_port, self._database, self._secrets = database_port, database, secrets
+        self._records, self._logs, self._user = records, logs, user
+        self._child: Child | None = None
+
+    @property
+    def url(self) -> str:
+        """What supabase clients call the Supabase URL."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def child(self) -> Child:
+        """The running server."""
+        if self._child is None:
+            raise Unavailable("the Supabase API has not been started")
+        return self._child
+
+    async def start(self, *, timeout_seconds: float = 60.0) -> None:
+        """Install the packages if need be, start the server, wait until Auth, REST and Storage answer.
+
+        Raises `ConfigError` when the packages cannot be had, `Unavailable` when the server ends or stays silent.
+        """
+        packages = await api_packages.install()
+        self._write_config()
+        program = Program(
+            name="supabase-api",
+            argv=[
+                str(wheels.reachable(wheels.node(), self._user)),
+                *(str(packages / api_packages.ENTRY), "start", "--no-admin", "--host", HOST),
+            ],
+            environment=self._environment(),
+            cwd=self.folder,
+            user=self._user,
+        )
+        self._child = await Child.start(program, records=self._records, logs=self._logs)
+        try:
+            await self._wait_until_ready(timeout_seconds)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop the server."""
+        if self._child:
+            await self._child.stop()
+
+    def _write_config(self) -> None:
+        config = self.folder / "supabase" / "config.toml"
+        for folder in (self.folder, config.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if self._user:
+                self._user.own(folder)
+        config.write_text(
+            _CONFIG.format(
+                port=self.port,
+                role=API,
+                host=HOST,
+                database_port=self._database_port,
+                database=self._database,
+                file_size_limit=FILE_SIZE_LIMIT,
+            ),
+            encoding="utf-8",
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self.folder),
+            "NODE_ENV": "production",
+            "DO_NOT_TRACK": "1",
+            "EXPERIMENTAL_STORAGE": "1",
+            "PGPASSWORD": self._secrets.supabase_api.get_secret_value(),
+            "SUPABASE_PUBLISHABLE_KEY": self._secrets.publishable_key,
+            "SUPABASE_SECRET_KEY": self._secrets.secret_key.get_secret_value(),
+            "SUPABASE_JWT_SECRET": self._secrets.jwt_secret.get_secret_value(),
+        }
+
+    async def _wait_until_ready(self, timeout_seconds: float) -> None:
+        key = self._secrets.secret_key.get_secret_value()
+        try:
+            async with asyncio.timeout(timeout_seconds), httpx.AsyncClient(trust_env=False, timeout=10) as client:
+                # Storage answers last: its schema is made by the first request that needs it.
+                for path in ("/auth/v1/health", "/storage/v1/bucket"):
+                    await self._wait_for(client, path, {"apikey": key, "Authorization": f"Bearer {key}"})
+        except TimeoutError:
+            raise Unavailable(
+                f"the Supabase API did not answer within {timeout_seconds:g} s (log: {self.child.log})"
+            ) from None
+
+    async def _wait_for(self, client: httpx.AsyncClient, path: str, headers: dict[str, str]) -> None:
+        while True:
+            self.child.check_running()
+            try:
+                if (await client.get(f"{self.url}{path}", headers=headers)).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(_RETRY_SECONDS)

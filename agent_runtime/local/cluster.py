@@ -1,0 +1,53 @@
+"""The roles and the database of an embedded cluster, set up by its superuser and safe to set up again."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+from pydantic import SecretStr
+
+from agent_runtime import resources
+from agent_runtime.local.postgres import LocalPostgres
+from agent_runtime.local.secrets import Secrets
+
+DATABASE = "agent_runtime"
+OWNER = "postgres"
+API = "supabase_api"
+WORKER = "agent_worker"
+
+
+async def set_up(postgres: LocalPostgres, secrets: Secrets, *, database: str = DATABASE) -> None:
+    """Make the roles with their passwords, and the database.
+
+    Raises `psycopg.Error` when the server refuses, which on a healthy cluster it does not.
+    """
+    roles = (resources.sql() / "local" / "cluster_roles.sql").read_bytes()
+    async with await psycopg.AsyncConnection.connect(postgres.superuser_conninfo, autocommit=True) as connection:
+        async with connection.transaction():
+            await connection.execute(roles)
+            for role, password in ((OWNER, secrets.postgres), (API, secrets.supabase_api)):
+                await _set_password(connection, role, password)
+            await _set_password(connection, WORKER, secrets.agent_worker)
+        await create_database(connection, database)
+
+
+async def create_database(connection: psycopg.AsyncConnection, name: str, *, template: str | None = None) -> None:
+    """Make a database as the stack has it, unless it is there. The connection is the superuser's, in autocommit."""
+    found = await connection.execute("select 1 from pg_catalog.pg_database where datname = %s", [name])
+    if await found.fetchone() is None:
+        statement = sql.SQL("create database {} owner {} template {}").format(
+            sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template or "template1")
+        )
+        await connection.execute(statement)
+    # The API makes the schemas auth and storage at its first start.
+    await connection.execute(
+        sql.SQL("grant create on database {} to {}").format(sql.Identifier(name), sql.Identifier(API))
+    )
+
+
+async def _set_password(connection: psycopg.AsyncConnection, role: str, password: SecretStr) -> None:
+    # Sent as a SCRAM verifier, so that no log ever holds the password.
+    verifier = connection.pgconn.encrypt_password(password.get_secret_value().encode(), role.encode(), b"scram-sha-256")
+    await connection.execute(
+        sql.SQL("alter role {} with login password {}").format(sql.Identifier(role), sql.Literal(verifier.decode()))
+    )

@@ -1,0 +1,62 @@
+-- What hosted Supabase and the embedded API bring along, for a plain Postgres that has neither: the roles that requests
+-- run as, and of the schema auth what our tables, triggers and policies refer to. What is there already is left alone.
+-- Run by the owner of the database, who may create roles (or finds them made).
+
+do $$
+declare
+  v_role text;
+begin
+  foreach v_role in array array['anon', 'authenticated', 'service_role'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
+      execute format('create role %I nologin noinherit', v_role);
+    end if;
+  end loop;
+end
+$$;
+
+do $$
+begin
+  if to_regnamespace('auth') is not null then
+    return;
+  end if;
+
+  create schema auth;
+  grant usage on schema auth to anon, authenticated, service_role;
+
+  create table auth.users (
+    id uuid primary key default gen_random_uuid(),
+    aud text,
+    role text,
+    email text unique,
+    encrypted_password text,
+    email_confirmed_at timestamptz,
+    last_sign_in_at timestamptz,
+    raw_app_meta_data jsonb not null default '{}',
+    raw_user_meta_data jsonb not null default '{}',
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+  );
+
+  -- Both ways in which an API may hand over the claims of a request.
+  create function auth.jwt() returns jsonb
+  language sql stable set search_path = '' as $f$
+    select coalesce(
+      nullif(current_setting('request.jwt.claim', true), ''),
+      nullif(current_setting('request.jwt.claims', true), ''),
+      '{}'
+    )::jsonb
+  $f$;
+
+  create function auth.uid() returns uuid
+  language sql stable set search_path = '' as $f$
+    select coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''), auth.jwt() ->> 'sub')::uuid
+  $f$;
+
+  create function auth.role() returns text
+  language sql stable set search_path = '' as $f$
+    select coalesce(nullif(current_setting('request.jwt.claim.role', true), ''), auth.jwt() ->> 'role')
+  $f$;
+
+  grant execute on function auth.jwt(), auth.uid(), auth.role() to anon, authenticated, service_role;
+end
+$$;
