@@ -3,14 +3,20 @@
 -- Run by the owner of the database, who may create roles (or finds them made).
 
 do $$
-declare
-  v_role text;
 begin
-  foreach v_role in array array['anon', 'authenticated', 'service_role'] loop
-    if not exists (select from pg_catalog.pg_roles where rolname = v_role) then
-      execute format('create role %I nologin noinherit', v_role);
+  if to_regrole('anon') is null then
+    create role anon nologin noinherit;
+  end if;
+  if to_regrole('authenticated') is null then
+    create role authenticated nologin noinherit;
+  end if;
+  if to_regrole('service_role') is null then
+    create role service_role nologin noinherit;
+    -- Only who bypasses row-level security can hand that on.
+    if exists (select from pg_catalog.pg_roles where rolname = current_user and (rolsuper or rolbypassrls)) then
+      alter role service_role bypassrls;
     end if;
-  end loop;
+  end if;
 end
 $$;
 

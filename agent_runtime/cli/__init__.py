@@ -1,0 +1,48 @@
+"""The command line. Each command is a module of this package; this one joins them and ends every error in one line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from agent_runtime import __version__
+from agent_runtime.errors import AgentRuntimeError
+
+app = typer.Typer(
+    name="agent-runtime",
+    help="An autonomous agent runtime on Supabase, with local models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"agent-runtime {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Delegate work to an agent that runs on your own machines."""
+
+
+def main() -> None:
+    """Entry point: run a command; an error that we raise on purpose becomes one line and an exit code."""
+    _register()
+    try:
+        app()
+    except AgentRuntimeError as error:
+        sys.stderr.write(f"agent-runtime: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _register() -> None:
+    # Importing a command module registers its commands; heavy imports wait until a command runs.
+    from agent_runtime.cli import commands as commands

@@ -1,0 +1,86 @@
+"""Settings: one frozen object, read from the environment (and `.env`) and validated at start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent_runtime.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """What a worker needs to know. Each field is an environment variable of the same name in capitals;
+    names other than the services' own take the prefix `AGENT_RUNTIME_`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_prefix="AGENT_RUNTIME_")
+
+    database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
+    supabase_publishable_key: str | None = Field(default=None, validation_alias="SUPABASE_PUBLISHABLE_KEY")
+    supabase_secret_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SECRET_KEY")
+
+    model_url: str | None = Field(default=None, description="Model server; else `ollama_base_url` of system_config.")
+    model: str | None = Field(default=None, description="Use this model for every agent, whatever the agent names.")
+    model_context_tokens: int = Field(default=16_384, ge=2_048, description="num_ctx, constant per model.")
+    model_silence_seconds: float = Field(default=300.0, gt=0, description="Give up when the model is silent so long.")
+    model_attempts: int = Field(default=4, ge=1, description="Tries of one request before the task goes back.")
+    model_keep_alive: str = "10m"
+
+    workspace_root: Path = Path(platformdirs.user_state_dir("agent-runtime")) / "workspaces"
+    tools_path: list[Path] = Field(default_factory=list, description="Further folders with tools.")
+
+    concurrency: int = Field(default=4, ge=1, le=1_000)
+    lease_seconds: float = Field(default=30.0, ge=1)
+    poll_seconds: float = Field(default=5.0, gt=0, description="The net under NOTIFY.")
+    shutdown_seconds: float = Field(default=4.0, gt=0, description="For giving tasks back after SIGTERM.")
+    max_steps: int = Field(default=100, ge=1)
+    max_repeats: int = Field(default=3, ge=2, description="Identical calls in a row before the loop detector trips.")
+    allow_unsandboxed: bool = False
+
+    log_format: Literal["auto", "console", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_is_one(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            parts = conninfo_to_dict(value.get_secret_value())
+        except ProgrammingError as error:
+            # The message quotes the string, which holds a password.
+            raise ValueError("not a Postgres connection string; it looks like postgresql://user:password@host:5432/name") from error
+        if not parts:
+            raise ValueError("empty; it looks like postgresql://user:password@host:5432/name")
+        return value
+
+    @field_validator("supabase_url", "model_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises `ConfigError` with one line that names each wrong variable.
+    """
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    field = str(problem["loc"][0]) if problem["loc"] else "settings"
+    known = field.isupper()
+    name = field if known else f"AGENT_RUNTIME_{field.upper()}"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"

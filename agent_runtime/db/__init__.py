@@ -1,0 +1,1 @@
+"""The database: applying the SQL, and calling its functions."""

@@ -1,0 +1,158 @@
+"""Rows as the database gives them. Frozen: only SQL changes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TaskStatus = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled"]
+ExecutionStatus = Literal[
+    "pending", "awaiting_approval", "running", "completed", "failed", "denied", "in_doubt", "cancelled"
+]
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Task(_Row):
+    """A row of `tasks`."""
+
+    id: UUID
+    conversation_id: UUID
+    tenant_id: UUID
+    user_id: UUID
+    agent_id: UUID
+    title: str
+    description: str | None = None
+    status: TaskStatus
+    priority: int
+    plan: list[dict[str, Any]] = Field(default_factory=list)
+    current_phase: int = 1
+    total_phases: int = 1
+    progress_percentage: int = 0
+    attempts: int = 0
+    lease_token: UUID | None = None
+    limits: dict[str, Any] = Field(default_factory=dict)
+    usage: dict[str, Any] = Field(default_factory=dict)
+    result: dict[str, Any] | None = None
+    error_message: str | None = None
+    started_at: datetime | None = None
+
+
+class Agent(_Row):
+    """A row of `agents`, its model's name resolved."""
+
+    id: UUID
+    name: str
+    system_prompt: str
+    model_name: str
+    temperature: float
+    max_tokens: int
+    memory_enabled: bool = True
+    memory_limit: int = 10_000
+    configuration: dict[str, Any] = Field(default_factory=dict)
+
+
+class ToolRow(_Row):
+    """A row of `tools` that this run may use."""
+
+    id: UUID
+    name: str
+    description: str
+    category: str
+    function_schema: dict[str, Any]
+    retry_class: Literal["pure", "idempotent", "keyed", "unsafe"]
+    timeout_seconds: int
+    output_limit_bytes: int
+    prompt_injection: str | None = None
+    response_guide: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+class Message(_Row):
+    """A row of `messages`."""
+
+    id: UUID
+    task_id: UUID | None = None
+    role: Literal["user", "assistant", "system", "tool"]
+    content: str
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    seq: int
+
+
+class Execution(_Row):
+    """A row of `tool_executions`, with its tool's name and retry class."""
+
+    id: UUID
+    message_id: UUID | None = None
+    tool_name: str
+    retry_class: Literal["pure", "idempotent", "keyed", "unsafe"]
+    tool_call_id: str
+    input_parameters: dict[str, Any]
+    output_result: dict[str, Any] | None = None
+    status: ExecutionStatus
+    step: int
+    call_index: int
+
+
+class FileRow(_Row):
+    """A row of `files`: the newest version of one name."""
+
+    id: UUID
+    task_id: UUID
+    filename: str
+    file_path: str
+    file_size: int
+    mime_type: str
+    file_hash: str | None = None
+    version: int = 1
+
+
+class RunContext(_Row):
+    """Everything that a run is rebuilt from: what `worker_context` answers."""
+
+    task: Task
+    agent: Agent
+    tools: list[ToolRow]
+    messages: list[Message]
+    executions: list[Execution]
+    files: list[FileRow]
+    config: dict[str, Any]
+
+
+class TurnRecord(_Row):
+    """A turn as it was recorded: the message, the calls that were refused at once, the intents of the others."""
+
+    message: Message
+    refusals: list[Message]
+    executions: list[Execution]
+
+
+class ResultRecord(_Row):
+    """A call's result as it was recorded."""
+
+    message: Message
+    execution: Execution
+    task: Task
+
+
+class Lease(_Row):
+    """What a worker holds of a task. Every write carries it."""
+
+    task_id: UUID
+    token: UUID
+
+
+class Renewal(_Row):
+    """What a renewal says of one task."""
+
+    task_id: UUID
+    held: bool
+    cancel_requested: bool
+    pause_requested: bool

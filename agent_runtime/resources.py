@@ -1,0 +1,23 @@
+"""Where the files that travel with the package are: the built-in tools and the SQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def builtin_tools() -> Path:
+    """The folder with one file per built-in tool."""
+    return _folder("tools")
+
+
+def sql() -> Path:
+    """The folder with `bootstrap.sql`."""
+    return _folder("sql")
+
+
+def _folder(name: str) -> Path:
+    # A wheel carries the folders inside the package; a checkout has them at its top.
+    shipped = _PACKAGE / f"_{name}"
+    return shipped if shipped.is_dir() else _PACKAGE.parent / name

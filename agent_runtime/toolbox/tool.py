@@ -1,0 +1,170 @@
+"""What a tool is: one file with a pydantic model for its arguments and an async function that does the work.
+
+    class Arguments(BaseModel):
+        path: str = Field(description="File to read, relative to the workspace.")
+
+    @tool(display_name="Read file", category="file", retry_class="pure")
+    async def file_read(arguments: Arguments, context: ToolContext) -> ToolResult:
+        '''Read a text file of the workspace.'''
+
+The function's name is the tool's name; its docstring is what the model reads; the `tools` table decides the rest.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from agent_runtime.toolbox.sandbox import Sandbox
+    from agent_runtime.toolbox.workspace import Workspace
+
+SecurityLevel = Literal["safe", "moderate", "dangerous"]
+RetryClass = Literal["pure", "idempotent", "keyed", "unsafe"]
+"""What may happen to a call that a crash left running: run again (`pure`, `idempotent`), run again with the same
+idempotency key (`keyed`), or never run again blindly (`unsafe`)."""
+
+
+class PlanSet(BaseModel):
+    """Replace the task's plan. The first phase becomes the current one."""
+
+    kind: Literal["plan_set"] = "plan_set"
+    phases: list[str]
+
+
+class PlanAdvance(BaseModel):
+    """The current phase of the plan is done; the next one begins."""
+
+    kind: Literal["plan_advance"] = "plan_advance"
+
+
+class Notify(BaseModel):
+    """Tell the person something without waiting."""
+
+    kind: Literal["notify"] = "notify"
+    text: str
+
+
+class Ask(BaseModel):
+    """Ask the person; the task waits for the answer."""
+
+    kind: Literal["ask"] = "ask"
+    question: str
+
+
+class Complete(BaseModel):
+    """End the task. `files` are the deliverables, relative to the workspace."""
+
+    kind: Literal["complete"] = "complete"
+    answer: str
+    files: list[str] = Field(default_factory=list)
+
+
+Effect = Annotated[PlanSet | PlanAdvance | Notify | Ask | Complete, Field(discriminator="kind")]
+"""What a control tool does to its task. The database applies it in the transaction that records the result."""
+
+
+class ToolResult(BaseModel):
+    """What a call gave. `content` is what the model reads; `data` is the structured record for people and programs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content: str
+    data: dict[str, Any] = Field(default_factory=dict)
+    failed: bool = False
+    """The work failed in a way that the model should see, such as a command that exited with 1."""
+    effect: Effect | None = None
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a running call may use. Nothing else of the runtime is within a tool's reach."""
+
+    task_id: UUID
+    execution_id: UUID
+    """Also the idempotency key of a `keyed` tool."""
+    workspace: Workspace
+    sandbox: Sandbox
+    timeout_seconds: float
+    output_limit_bytes: int
+    config: dict[str, Any] = field(default_factory=dict)
+    """The tool's own configuration, from `tools.config`."""
+
+
+Run = Callable[[Any, ToolContext], Awaitable[ToolResult]]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as its file declares it: the defaults that are synced into the `tools` table."""
+
+    name: str
+    display_name: str
+    description: str
+    category: str
+    arguments: type[BaseModel]
+    run: Run
+    security_level: SecurityLevel = "safe"
+    retry_class: RetryClass = "unsafe"
+    taints: bool = False
+    outward: bool = False
+    control: bool = False
+    """A control tool acts on its task through `ToolResult.effect`; every agent has it."""
+    timeout_seconds: int = 60
+    output_limit_bytes: int = 16_384
+
+    @property
+    def function_schema(self) -> dict[str, Any]:
+        """The schema in the shape that Ollama and the `tools` table share."""
+        parameters = self.arguments.model_json_schema()
+        parameters.pop("title", None)
+        for schema in parameters.get("properties", {}).values():
+            schema.pop("title", None)
+        parameters.setdefault("properties", {})
+        return {
+            "type": "function",
+            "function": {"name": self.name, "description": self.description, "parameters": parameters},
+        }
+
+
+def tool(
+    *,
+    display_name: str,
+    category: str,
+    security_level: SecurityLevel = "safe",
+    retry_class: RetryClass = "unsafe",
+    taints: bool = False,
+    outward: bool = False,
+    control: bool = False,
+    timeout_seconds: int = 60,
+    output_limit_bytes: int = 16_384,
+) -> Callable[[Run], Tool]:
+    """Make a `Tool` of an async function whose first parameter is annotated with its arguments' pydantic model."""
+
+    def declare(run: Run) -> Tool:
+        first = next(iter(inspect.signature(run).parameters))
+        arguments = get_type_hints(run, include_extras=True)[first]
+        if not run.__doc__:
+            raise TypeError(f"tool {run.__name__} has no docstring: the model would not know what it is for")
+        return Tool(
+            name=run.__name__,
+            display_name=display_name,
+            description=inspect.cleandoc(run.__doc__),
+            category=category,
+            arguments=arguments,
+            run=run,
+            security_level=security_level,
+            retry_class=retry_class,
+            taints=taints,
+            outward=outward,
+            control=control,
+            timeout_seconds=timeout_seconds,
+            output_limit_bytes=output_limit_bytes,
+        )
+
+    return declare

@@ -1,0 +1,79 @@
+-- Installs agent-runtime into a Postgres database: everything, in this order, in one transaction.
+--
+--   psql -v ON_ERROR_STOP=1 -f sql/bootstrap.sql "$DATABASE_URL"
+--   agent-runtime db apply                     the same files in the same order
+--   agent-runtime db print > install.sql       one file, for the Supabase SQL editor
+--
+-- Run it as the role that is to own the tables: `postgres` on Supabase, which is not a superuser. Running it again changes
+-- nothing, and never overwrites what an admin changed. On a plain Postgres the prelude makes what Supabase would have made.
+
+begin;
+set local client_min_messages = warning;
+set local search_path = public, pg_temp;
+-- One installer at a time.
+select pg_advisory_xact_lock(4200);
+
+\ir local/prelude.sql
+
+\ir schema/foundation.sql
+\ir schema/tenants.sql
+\ir schema/users.sql
+\ir schema/agents.sql
+\ir schema/conversations.sql
+\ir schema/workers.sql
+\ir schema/tasks.sql
+\ir schema/messages.sql
+\ir schema/tools.sql
+\ir schema/tool_executions.sql
+\ir schema/files.sql
+\ir schema/system_config.sql
+\ir schema/audit_logs.sql
+\ir schema/task_events.sql
+
+\ir functions/identity.sql
+\ir functions/config.sql
+\ir functions/ledger.sql
+\ir functions/worker_life.sql
+\ir functions/worker_claim.sql
+\ir functions/worker_steps.sql
+\ir functions/worker_end.sql
+\ir functions/worker_files.sql
+\ir functions/person.sql
+
+\ir triggers/updated_at.sql
+\ir triggers/sign_up.sql
+\ir triggers/ownership.sql
+\ir triggers/state.sql
+\ir triggers/append_only.sql
+\ir triggers/limits.sql
+\ir triggers/timeline.sql
+\ir triggers/notify.sql
+\ir triggers/usage.sql
+\ir triggers/audit.sql
+
+\ir views/conversation_details.sql
+\ir views/tool_statistics.sql
+
+\ir policies/grants.sql
+\ir policies/tenants.sql
+\ir policies/users.sql
+\ir policies/agents.sql
+\ir policies/conversations.sql
+\ir policies/messages.sql
+\ir policies/tasks.sql
+\ir policies/task_events.sql
+\ir policies/tools.sql
+\ir policies/tool_executions.sql
+\ir policies/files.sql
+\ir policies/system_config.sql
+\ir policies/audit_logs.sql
+\ir policies/workers.sql
+\ir policies/storage.sql
+
+\ir seed/system_config.sql
+\ir seed/tools.sql
+\ir seed/agents.sql
+\ir seed/profiles.sql
+\ir seed/storage.sql
+
+commit;

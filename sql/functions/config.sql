@@ -1,0 +1,18 @@
+-- Reading public.system_config.
+
+create or replace function private.config(p_key text) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select c.config_value from public.system_config c where c.config_key = p_key
+$$;
+
+create or replace function private.config_number(p_key text, p_default bigint) returns bigint
+language sql stable security definer set search_path = '' as $$
+  select coalesce((select (c.config_value #>> '{}')::bigint from public.system_config c where c.config_key = p_key), p_default)
+$$;
+
+create or replace function private.audit_is_on() returns boolean
+language sql stable security definer set search_path = '' as $$
+  select coalesce(
+    (select c.config_value = 'true'::jsonb from public.system_config c where c.config_key = 'enable_audit_logging'), true
+  )
+$$;

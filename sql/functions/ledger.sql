@@ -1,0 +1,95 @@
+-- What the worker's and the person's functions are made of.
+--
+-- Locks are taken in one order everywhere: the task's row, then the conversation's advisory lock, then the rest. The task's
+-- row makes writes of one run serialise with a reap or a cancel; the conversation's lock makes the order of messages.seq and
+-- of task_events.id the order of commit, so that a reader who resumes after the last id it saw misses nothing.
+--
+-- Error codes that clients map to exceptions:
+--   AR001 lease lost          AR002 not found           AR003 not in a state that allows this
+--   AR004 approval missing    AR005 invalid input       AR006 limit reached
+
+create or replace function private.lock_conversation(p_conversation uuid) returns void
+language sql security definer set search_path = '' as $$
+  select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201))
+$$;
+
+create or replace function private.digest(p_value jsonb) returns text
+language sql immutable set search_path = '' as $$
+  select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p_value::text, 'UTF8')), 'hex')
+$$;
+
+create or replace function private.append_event(p_task uuid, p_kind text, p_payload jsonb) returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_task record;
+begin
+  select t.conversation_id, t.tenant_id into v_task from public.tasks t where t.id = p_task;
+  if not found then
+    return;  -- the task goes away in this same transaction
+  end if;
+  perform private.lock_conversation(v_task.conversation_id);
+  insert into public.task_events (task_id, tenant_id, kind, payload) values (p_task, v_task.tenant_id, p_kind, p_payload);
+end
+$$;
+
+create or replace function private.add_message(
+  p_task public.tasks, p_role text, p_content text, p_metadata jsonb, p_tool_calls jsonb default null, p_tool_call_id text default null
+) returns uuid
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_id uuid;
+begin
+  -- tenant_id and seq are set by triggers.
+  insert into public.messages (conversation_id, task_id, role, content, metadata, tool_calls, tool_call_id)
+  values (p_task.conversation_id, p_task.id, p_role, p_content, p_metadata, p_tool_calls, p_tool_call_id)
+  returning id into v_id;
+  return v_id;
+end
+$$;
+
+create or replace function private.leased_task(p_task uuid, p_lease uuid) returns public.tasks
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_task public.tasks;
+begin
+  -- Lock first, compare after: a rescue that commits while we wait for the lock is then seen, and the late write refused.
+  select * into v_task from public.tasks t where t.id = p_task for update;
+  if not found or v_task.status <> 'running' or v_task.lease_token is distinct from p_lease then
+    raise exception using errcode = 'AR001', message = format('the lease on task %s is lost', p_task);
+  end if;
+  perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || coalesce(v_task.worker_id::text, '?'), true);
+  return v_task;
+end
+$$;
+comment on function private.leased_task(uuid, uuid) is 'Locks and returns the task, or raises AR001. Every fenced write begins with it.';
+
+create or replace function private.execution_of(p_task uuid, p_execution uuid) returns public.tool_executions
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_execution public.tool_executions;
+begin
+  select * into v_execution from public.tool_executions e where e.id = p_execution and e.task_id = p_task for update;
+  if not found then
+    raise exception using errcode = 'AR002', message = format('task %s has no tool execution %s', p_task, p_execution);
+  end if;
+  return v_execution;
+end
+$$;
+
+create or replace function private.tool_needs_approval(p_tool public.tools) returns boolean
+language sql immutable set search_path = '' as $$
+  select p_tool.requires_confirmation
+$$;
+
+create or replace function private.bump_usage(p_usage jsonb, p_added jsonb) returns jsonb
+language sql immutable set search_path = '' as $$
+  select p_usage || coalesce(
+    (
+      select pg_catalog.jsonb_object_agg(a.key, coalesce((p_usage ->> a.key)::numeric, 0) + (a.value #>> '{}')::numeric)
+      from pg_catalog.jsonb_each(p_added) a
+      where pg_catalog.jsonb_typeof(a.value) = 'number'
+    ),
+    '{}'
+  )
+$$;
+comment on function private.bump_usage(jsonb, jsonb) is 'Adds each number of the second object to the first''s.';

@@ -1,0 +1,107 @@
+-- Taking tasks, and taking back those whose worker died.
+
+create or replace function public.worker_claim(p_worker uuid, p_limit integer, p_lease_seconds numeric)
+returns setof public.tasks
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_cap bigint := private.config_number('max_concurrent_tasks', 10);
+  v_task public.tasks;
+  v_full uuid[] := '{}';     -- users who run as many tasks as they may
+  v_busy uuid[] := '{}';     -- users for whom another claim is counting right now
+  v_claimed integer := 0;
+begin
+  perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || p_worker, true);
+  perform private.make_due();
+
+  while v_claimed < p_limit loop
+    select * into v_task
+    from public.tasks t
+    where t.status = 'pending' and t.run_after is null and t.user_id <> all (v_full || v_busy)
+    order by t.priority desc, t.created_at, t.id
+    limit 1
+    for update skip locked;
+
+    if not found then
+      -- Nothing at all but users that others are counting: wait for one of them. Holding no other such lock, we cannot
+      -- deadlock; giving up instead would leave a claimable task lying until the next poll.
+      exit when v_claimed > 0 or cardinality(v_busy) = 0;
+      perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(v_busy[1]::text, 4202));
+      v_busy := v_busy[2:];
+      continue;
+    end if;
+
+    -- The cap holds under concurrency because one claim at a time counts a user's running tasks.
+    if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(v_task.user_id::text, 4202)) then
+      v_busy := v_busy || v_task.user_id;
+      continue;
+    end if;
+    if (select count(*) from public.tasks r where r.user_id = v_task.user_id and r.status = 'running') >= v_cap then
+      v_full := v_full || v_task.user_id;
+      continue;
+    end if;
+
+    update public.tasks t
+    set status = 'running',
+        lease_token = gen_random_uuid(),
+        lease_expires_at = now() + make_interval(secs => p_lease_seconds),
+        worker_id = p_worker,
+        started_at = coalesce(t.started_at, now())
+    where t.id = v_task.id
+    returning * into v_task;
+    v_claimed := v_claimed + 1;
+    return next v_task;
+  end loop;
+end
+$$;
+comment on function public.worker_claim(uuid, integer, numeric) is
+  'Leases up to p_limit pending tasks: by priority, then age, never more per user than max_concurrent_tasks.';
+
+create or replace function private.make_due() returns void
+language sql security definer set search_path = '' as $$
+  update public.tasks t set run_after = null
+  where t.id in (
+    select d.id from public.tasks d
+    where d.status = 'pending' and d.run_after <= now()
+    order by d.run_after
+    limit 1000
+    for update skip locked
+  )
+$$;
+
+create or replace function public.worker_reap(p_limit integer default 100)
+returns table (task_id uuid, status text)
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_task public.tasks;
+begin
+  for v_task in
+    select * from public.tasks t
+    where t.status = 'running' and t.lease_expires_at < now()
+    order by t.lease_expires_at
+    limit p_limit
+    for update skip locked
+  loop
+    perform pg_catalog.set_config('agent_runtime.actor', 'reaper', true);
+    if v_task.cancel_requested_at is not null then
+      perform private.end_task(v_task, 'cancelled', null, null);
+      status := 'cancelled';
+    elsif v_task.attempts + 1 >= v_task.max_attempts then
+      update public.tasks t set attempts = t.attempts + 1 where t.id = v_task.id returning * into v_task;
+      perform private.end_task(
+        v_task, 'failed', null,
+        format('limit max_attempts reached: the worker died %s times while it ran this task', v_task.attempts)
+      );
+      status := 'failed';
+    else
+      update public.tasks t
+      set status = 'pending', attempts = t.attempts + 1, lease_token = null, lease_expires_at = null, worker_id = null
+      where t.id = v_task.id;
+      status := 'pending';
+    end if;
+    task_id := v_task.id;
+    return next;
+  end loop;
+end
+$$;
+comment on function public.worker_reap(integer) is
+  'Gives tasks whose lease expired to the next worker, or ends those that killed max_attempts workers. Any worker may call it.';

@@ -1,0 +1,54 @@
+-- A worker process: registers, renews all its leases in one call, says goodbye.
+
+create or replace function public.worker_register(
+  p_worker uuid, p_host text, p_pid integer, p_version text, p_capacity integer
+) returns jsonb
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || p_worker, true);
+  insert into public.workers (id, host, pid, version, capacity)
+  values (p_worker, left(p_host, 255), p_pid, left(p_version, 50), p_capacity)
+  on conflict (id) do update set heartbeat_at = now(), stopped_at = null;
+  return public.worker_config();
+end
+$$;
+comment on function public.worker_register(uuid, text, integer, text, integer) is
+  'Announces a worker; returns the platform''s configuration and schema version.';
+
+create or replace function public.worker_config() returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select jsonb_build_object(
+    'schema_version', (select max(v.version) from private.schema_version v),
+    'config', (select coalesce(jsonb_object_agg(c.config_key, c.config_value), '{}') from public.system_config c)
+  )
+$$;
+
+create or replace function public.worker_renew(
+  p_worker uuid, p_tasks uuid[], p_leases uuid[], p_lease_seconds numeric
+) returns table (task_id uuid, held boolean, cancel_requested boolean, pause_requested boolean)
+language plpgsql security definer set search_path = '' as $$
+begin
+  update public.workers w set heartbeat_at = now(), stopped_at = null where w.id = p_worker;
+  return query
+    with asked as (
+      select a.task_id, a.lease from unnest(p_tasks, p_leases) as a (task_id, lease)
+    ),
+    renewed as (
+      update public.tasks t
+      set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+      from asked a
+      where t.id = a.task_id and t.lease_token = a.lease and t.status = 'running'
+      returning t.id, t.cancel_requested_at, t.pause_requested_at
+    )
+    select a.task_id, r.id is not null, r.cancel_requested_at is not null, r.pause_requested_at is not null
+    from asked a
+    left join renewed r on r.id = a.task_id;
+end
+$$;
+comment on function public.worker_renew(uuid, uuid[], uuid[], numeric) is
+  'Prolongs the leases that are still held and says of each task whether it is, and whether somebody asked to stop it.';
+
+create or replace function public.worker_stopped(p_worker uuid) returns void
+language sql security definer set search_path = '' as $$
+  update public.workers w set stopped_at = now() where w.id = p_worker
+$$;

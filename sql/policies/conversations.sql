@@ -1,0 +1,20 @@
+-- Reading a conversation is what reading anything in it follows from: messages, tasks, executions, events and files ask
+-- whether their conversation is visible to the caller.
+drop policy if exists "Users can view own conversations" on public.conversations;
+create policy "Users can view own conversations" on public.conversations
+  for select to authenticated
+  using (
+    user_id = (select private.me())
+    or (tenant_id = (select private.my_tenant()) and (is_shared or (select private.is_admin())))
+  );
+
+drop policy if exists "Users can create conversations" on public.conversations;
+create policy "Users can create conversations" on public.conversations
+  for insert to authenticated
+  with check (user_id = (select private.me()) and (select private.can_write()));
+
+drop policy if exists "Users can update own conversations" on public.conversations;
+create policy "Users can update own conversations" on public.conversations
+  for update to authenticated
+  using (user_id = (select private.me()) and (select private.can_write()))
+  with check (user_id = (select private.me()));

@@ -1,0 +1,12 @@
+drop policy if exists "Users can view files of conversations they can view" on public.files;
+create policy "Users can view files of conversations they can view" on public.files
+  for select to authenticated using (exists (select from public.conversations c where c.id = conversation_id));
+
+-- That the path is the task's own is held by triggers/ownership.sql.
+drop policy if exists "Users can add files to own tasks" on public.files;
+create policy "Users can add files to own tasks" on public.files
+  for insert to authenticated
+  with check (
+    uploaded_by = (select private.me()) and (select private.can_write()) and execution_id is null
+    and exists (select from public.tasks t where t.id = task_id and t.user_id = (select private.me()))
+  );

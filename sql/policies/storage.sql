@@ -1,0 +1,40 @@
+-- The bytes of files, in Supabase Storage's private bucket agent-files, at {tenant}/{task}/{filename}. Where there is no
+-- Storage (a plain Postgres), there is nothing to protect here.
+
+create or replace function private.may_upload(p_name text) returns boolean
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_task text := split_part(p_name, '/', 2);
+begin
+  -- Bytes go up before their task is submitted, so the task may not be there yet; if it is, it must be one's own.
+  return private.can_write()
+    and split_part(p_name, '/', 1) = private.my_tenant()::text
+    and v_task ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+    and split_part(p_name, '/', 3) <> ''
+    and not exists (select from public.tasks t where t.id = v_task::uuid and t.user_id is distinct from private.me());
+end
+$$;
+revoke all on function private.may_upload(text) from public;
+grant execute on function private.may_upload(text) to authenticated, service_role;
+
+do $storage$
+begin
+  if to_regclass('storage.objects') is null then
+    return;
+  end if;
+  drop policy if exists "agent-files: people can read files they can see" on storage.objects;
+  create policy "agent-files: people can read files they can see" on storage.objects
+    for select to authenticated
+    using (
+      bucket_id = 'agent-files'
+      and (
+        exists (select from public.files f where f.file_path = name)
+        or (owner_id = (select private.me())::text and private.may_upload(name))
+      )
+    );
+  drop policy if exists "agent-files: people can upload for their own tasks" on storage.objects;
+  create policy "agent-files: people can upload for their own tasks" on storage.objects
+    for insert to authenticated
+    with check (bucket_id = 'agent-files' and private.may_upload(name));
+end
+$storage$;

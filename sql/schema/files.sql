@@ -1,0 +1,34 @@
+-- Files: what was uploaded and what was made. The bytes are in the private Storage bucket, at file_path, and never change:
+-- a file written again is a new version with a path of its own.
+
+create table if not exists public.files (
+  id uuid primary key default gen_random_uuid(),
+  conversation_id uuid references public.conversations (id) on delete cascade,
+  task_id uuid references public.tasks (id) on delete cascade,
+  filename varchar(255) not null,
+  original_filename varchar(255) not null,
+  file_path text not null,
+  file_size bigint not null check (file_size >= 0),
+  mime_type varchar(255) not null,
+  file_hash varchar(64) check (file_hash ~ '^[0-9a-f]{64}$'),
+  is_temporary boolean not null default false,
+  expires_at timestamptz,
+  uploaded_by uuid references public.users (id) on delete set null,
+  created_at timestamptz not null default now(),
+  tenant_id uuid not null references public.tenants (id) on delete cascade,
+  execution_id uuid references public.tool_executions (id) on delete set null,
+  version integer not null default 1 check (version >= 1),
+  constraint files_path_is_one_file unique (file_path),
+  constraint files_one_row_per_version unique (task_id, filename, version),
+  constraint files_temporary_expire check (is_temporary = (expires_at is not null))
+);
+comment on column public.files.filename is 'Path in the task''s workspace.';
+comment on column public.files.original_filename is 'As the person named it, or the last part of filename.';
+create index if not exists idx_files_conversation_id on public.files (conversation_id);
+create index if not exists idx_files_task_id on public.files (task_id);
+create index if not exists idx_files_uploaded_by on public.files (uploaded_by);
+create index if not exists idx_files_expires_at on public.files (expires_at);
+create index if not exists idx_files_conversation_temporary on public.files (conversation_id, is_temporary);
+create index if not exists idx_files_tenant_id on public.files (tenant_id);
+create index if not exists idx_files_execution_id on public.files (execution_id) where execution_id is not null;
+alter table public.files enable row level security;

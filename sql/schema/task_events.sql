@@ -1,0 +1,16 @@
+-- The timeline of each task, append-only: the screens and streams are folds of it. Order of id is order of commit within a task.
+
+create table if not exists public.task_events (
+  id bigint generated always as identity primary key,
+  task_id uuid not null references public.tasks (id) on delete cascade,
+  kind varchar(50) not null check (
+    kind in ('task.created', 'task.status', 'task.plan', 'task.control', 'task.notice', 'message.created',
+             'execution.status', 'file.created')
+  ),
+  payload jsonb not null default '{}',
+  created_at timestamptz not null default now(),
+  tenant_id uuid not null references public.tenants (id) on delete cascade
+);
+create index if not exists idx_task_events_task_id on public.task_events (task_id, id);
+create index if not exists idx_task_events_tenant_id on public.task_events (tenant_id);
+alter table public.task_events enable row level security;

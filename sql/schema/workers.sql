@@ -1,0 +1,13 @@
+-- One row per worker process, for people who want to see who works; leases decide, not this table.
+
+create table if not exists public.workers (
+  id uuid primary key,
+  host varchar(255) not null,
+  pid integer not null,
+  version varchar(50) not null,
+  capacity integer not null check (capacity > 0),
+  started_at timestamptz not null default now(),
+  heartbeat_at timestamptz not null default now(),
+  stopped_at timestamptz
+);
+alter table public.workers enable row level security;

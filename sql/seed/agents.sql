@@ -1,0 +1,14 @@
+-- The catalogue's agent. An admin's changes are never overwritten.
+
+insert into public.agents (name, description, system_prompt, model_name, tools_enabled, is_public) values
+  (
+    'Asistente General',
+    'Agente de propósito general capaz de realizar múltiples tareas',
+    'Eres un asistente de IA útil y capaz. Puedes ayudar con una amplia variedad de tareas utilizando las herramientas '
+    'disponibles. Siempre explica lo que estás haciendo y por qué.' || E'\n\n'
+    'Answer in the language in which the person wrote to you.',
+    'default',
+    array['shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find', 'web_search', 'browser_navigate'],
+    true
+  )
+on conflict (name) where tenant_id is null do nothing;

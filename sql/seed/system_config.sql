@@ -1,0 +1,11 @@
+-- The configuration's keys. An admin's value is never overwritten.
+
+insert into public.system_config (config_key, config_value, description) values
+  ('ollama_base_url', '"http://localhost:11434"', 'URL base para la API de Ollama'),
+  ('default_model', '"qwen3:8b"', 'Modelo de lenguaje por defecto'),
+  ('max_conversation_history', '100', 'Número máximo de mensajes en el historial'),
+  ('file_upload_max_size', '104857600', 'Tamaño máximo de archivo en bytes (100MB)'),
+  ('session_timeout', '3600', 'Tiempo de expiración de sesión en segundos'),
+  ('enable_audit_logging', 'true', 'Habilitar logging de auditoría'),
+  ('max_concurrent_tasks', '10', 'Número máximo de tareas concurrentes por usuario')
+on conflict (config_key) do nothing;

@@ -1,0 +1,33 @@
+-- History is added to and never changed: messages, task_events, audit_logs.
+--
+-- Rows go with their parent when an admin deletes a conversation, a tenant or an account; such deletions arrive here from
+-- within the foreign key's own trigger, at a depth above 1. Nothing that a client can call gets there.
+
+create or replace function private.refuse_change() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+begin
+  if tg_level = 'ROW' and pg_catalog.pg_trigger_depth() > 1 then
+    if tg_op = 'DELETE' then
+      return old;
+    end if;
+    -- An account was deleted: the entry stays, its actor still says whose it was.
+    if tg_table_name = 'audit_logs' and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id' and new.user_id is null then
+      return new;
+    end if;
+  end if;
+  raise exception using errcode = '42501', message = format('%s is append-only', tg_table_name);
+end
+$$;
+
+create or replace trigger append_only
+  before update or delete on public.messages for each row execute function private.refuse_change();
+create or replace trigger append_only_truncate
+  before truncate on public.messages for each statement execute function private.refuse_change();
+create or replace trigger append_only
+  before update or delete on public.task_events for each row execute function private.refuse_change();
+create or replace trigger append_only_truncate
+  before truncate on public.task_events for each statement execute function private.refuse_change();
+create or replace trigger append_only
+  before update or delete on public.audit_logs for each row execute function private.refuse_change();
+create or replace trigger append_only_truncate
+  before truncate on public.audit_logs for each statement execute function private.refuse_change();

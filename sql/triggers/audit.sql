@@ -1,0 +1,133 @@
+-- The audit: every change of every table, who made it, what was before and after. Switched by enable_audit_logging.
+--
+-- Not audited: audit_logs itself; task_events, whose rows are made of audited changes; lease renewals, worker heartbeats and
+-- usage counts, which are the runtime's pulse and not decisions. Long texts are recorded as their digest and length, since
+-- the row itself is kept; values under names that sound secret, and sensitive configuration, as "***".
+
+create or replace function private.masked(p_value jsonb) returns jsonb
+language plpgsql immutable set search_path = '' as $$
+begin
+  case jsonb_typeof(p_value)
+    when 'object' then
+      return (
+        select coalesce(
+          jsonb_object_agg(
+            e.key,
+            case
+              when e.key ~* '(^|_)(password|passwd|secret|token|api_?key|authorization|credentials?|cookie|private_key)$'
+                and jsonb_typeof(e.value) <> 'null' then '"***"'::jsonb
+              else private.masked(e.value)
+            end
+          ), '{}'
+        )
+        from jsonb_each(p_value) e
+      );
+    when 'array' then
+      return (select coalesce(jsonb_agg(private.masked(a.value)), '[]') from jsonb_array_elements(p_value) a);
+    when 'string' then
+      if length(p_value #>> '{}') > 1024 then
+        return jsonb_build_object('sha256', private.digest(p_value), 'length', length(p_value #>> '{}'));
+      end if;
+      return p_value;
+    else
+      return p_value;
+  end case;
+end
+$$;
+
+create or replace function private.audit() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_old jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+  v_new jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+  v_row jsonb := coalesce(v_new, v_old);
+  v_changed text[];
+  v_uid uuid := auth.uid();
+  v_user uuid;
+  v_sensitive boolean := tg_table_name = 'system_config' and 'true' in (v_old ->> 'is_sensitive', v_new ->> 'is_sensitive');
+begin
+  if not private.audit_is_on() then
+    return null;
+  end if;
+  if tg_op = 'UPDATE' then
+    select array_agg(n.key) into v_changed
+    from jsonb_each(v_new) n
+    where n.key <> 'updated_at' and n.value is distinct from v_old -> n.key;
+    if v_changed is null then
+      return null;
+    end if;
+    select jsonb_object_agg(o.key, o.value) into v_old from jsonb_each(v_old) o where o.key = any (v_changed);
+    select jsonb_object_agg(n.key, n.value) into v_new from jsonb_each(v_new) n where n.key = any (v_changed);
+  end if;
+  if v_sensitive then
+    -- That it changed is on record; what it was is not, not even as a digest that could be guessed at.
+    v_old := v_old || case when v_old ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
+    v_new := v_new || case when v_new ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
+  end if;
+  select u.id into v_user from public.users u where u.id = v_uid;
+  insert into public.audit_logs (
+    user_id, actor, action, resource_type, resource_id, old_values, new_values, ip_address, user_agent, tenant_id
+  )
+  values (
+    v_user,
+    coalesce('user:' || v_uid, nullif(current_setting('agent_runtime.actor', true), ''), 'role:' || session_user),
+    lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid, private.masked(v_old), private.masked(v_new),
+    private.request_ip(), left(private.request_header('user-agent'), 1000),
+    case when tg_table_name = 'tenants' then (v_row ->> 'id')::uuid else (v_row ->> 'tenant_id')::uuid end
+  );
+  return null;
+end
+$$;
+
+create or replace function private.request_header(p_name text) returns text
+language sql stable set search_path = '' as $$
+  select nullif(current_setting('request.headers', true), '')::jsonb ->> p_name
+$$;
+
+create or replace function private.request_ip() returns inet
+language plpgsql stable set search_path = '' as $$
+declare
+  v_forwarded text := btrim(split_part(private.request_header('x-forwarded-for'), ',', 1));
+begin
+  if v_forwarded is null or not v_forwarded ~ '^[0-9a-fA-F.:]+$' then
+    return null;
+  end if;
+  return v_forwarded::inet;
+exception when invalid_text_representation then
+  return null;  -- a header is whatever a client sends
+end
+$$;
+
+create or replace trigger audit after insert or update or delete on public.tenants
+  for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.users
+  for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.agents
+  for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.conversations
+  for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.messages
+  for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.tool_executions
+  for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.files
+  for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.system_config
+  for each row execute function private.audit();
+
+create or replace trigger audit after insert or delete on public.tasks
+  for each row execute function private.audit();
+create or replace trigger audit_update after update on public.tasks
+  for each row
+  when (new.lease_expires_at is not distinct from old.lease_expires_at or new.status is distinct from old.status)
+  execute function private.audit();
+
+create or replace trigger audit after insert or delete on public.tools
+  for each row execute function private.audit();
+create or replace trigger audit_update after update on public.tools
+  for each row when (new.usage_count is not distinct from old.usage_count) execute function private.audit();
+
+create or replace trigger audit after insert or delete on public.workers
+  for each row execute function private.audit();
+create or replace trigger audit_update after update on public.workers
+  for each row when (new.stopped_at is distinct from old.stopped_at) execute function private.audit();

@@ -1,0 +1,43 @@
+-- Wake-ups. NOTIFY takes a database-wide lock at commit, so it is kept for what is rare: a task becomes claimable, or somebody
+-- asks something of a running one. Ids only, never content: whoever can LISTEN hears them.
+
+create or replace function private.notify_submitted() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  -- One for the statement, however many tasks it submitted: it says "look", and the claim looks.
+  if exists (select from submitted s where s.status = 'pending' and s.run_after is null) then
+    perform pg_catalog.pg_notify('agent_runtime_pending', '');
+  end if;
+  return null;
+end
+$$;
+create or replace trigger notify_submitted
+  after insert on public.tasks referencing new table as submitted
+  for each statement execute function private.notify_submitted();
+
+create or replace function private.notify_pending() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform pg_catalog.pg_notify('agent_runtime_pending', '');
+  return null;
+end
+$$;
+create or replace trigger notify_pending
+  after update on public.tasks for each row
+  when (new.status = 'pending' and new.run_after is null and (old.status <> 'pending' or old.run_after is not null))
+  execute function private.notify_pending();
+
+create or replace function private.notify_control() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform pg_catalog.pg_notify('agent_runtime_control', new.id::text);
+  return null;
+end
+$$;
+create or replace trigger notify_control
+  after update on public.tasks for each row
+  when (
+    new.status = 'running'
+    and (new.cancel_requested_at, new.pause_requested_at) is distinct from (old.cancel_requested_at, old.pause_requested_at)
+  )
+  execute function private.notify_control();

@@ -1,0 +1,94 @@
+-- The timeline: an event for each change of a task or an execution, each message and each file. Events name rows; what is in
+-- them is read from the rows themselves, under their own policies.
+
+create or replace function private.tell_task() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  if tg_op = 'INSERT' then
+    perform private.append_event(
+      new.id, 'task.created', jsonb_build_object('status', new.status, 'title', new.title, 'priority', new.priority)
+    );
+    return null;
+  end if;
+  if new.status is distinct from old.status then
+    perform private.append_event(
+      new.id, 'task.status',
+      jsonb_strip_nulls(jsonb_build_object(
+        'status', new.status, 'previous', old.status, 'wait_reason', new.wait_reason, 'worker_id', new.worker_id,
+        'attempts', new.attempts, 'error_message', new.error_message, 'run_after', new.run_after
+      ))
+    );
+  end if;
+  if (new.plan, new.current_phase, new.progress_percentage) is distinct from (old.plan, old.current_phase, old.progress_percentage) then
+    perform private.append_event(
+      new.id, 'task.plan',
+      jsonb_build_object(
+        'plan', new.plan, 'current_phase', new.current_phase, 'total_phases', new.total_phases,
+        'progress_percentage', new.progress_percentage
+      )
+    );
+  end if;
+  if new.cancel_requested_at is not null and old.cancel_requested_at is null and new.status = 'running' then
+    perform private.append_event(new.id, 'task.control', jsonb_build_object('request', 'cancel'));
+  end if;
+  return null;
+end
+$$;
+create or replace trigger tell_task_created
+  after insert on public.tasks for each row execute function private.tell_task();
+create or replace trigger tell_task_changed
+  after update on public.tasks for each row
+  when (
+    (new.status, new.plan, new.current_phase, new.progress_percentage, new.cancel_requested_at)
+    is distinct from (old.status, old.plan, old.current_phase, old.progress_percentage, old.cancel_requested_at)
+  )
+  execute function private.tell_task();
+
+create or replace function private.tell_execution() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform private.append_event(
+    new.task_id, 'execution.status',
+    jsonb_strip_nulls(jsonb_build_object(
+      'execution_id', new.id, 'tool', (select t.name from public.tools t where t.id = new.tool_id), 'status', new.status,
+      'step', new.step, 'call_index', new.call_index, 'execution_time_ms', new.execution_time_ms,
+      'error_message', left(new.error_message, 500)
+    ))
+  );
+  return null;
+end
+$$;
+create or replace trigger tell_execution_created
+  after insert on public.tool_executions for each row execute function private.tell_execution();
+create or replace trigger tell_execution_changed
+  after update on public.tool_executions for each row
+  when (new.status is distinct from old.status) execute function private.tell_execution();
+
+create or replace function private.tell_message() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform private.append_event(
+    new.task_id, 'message.created',
+    jsonb_strip_nulls(jsonb_build_object('message_id', new.id, 'seq', new.seq, 'role', new.role, 'step', new.metadata -> 'step'))
+  );
+  return null;
+end
+$$;
+create or replace trigger tell_message
+  after insert on public.messages for each row when (new.task_id is not null) execute function private.tell_message();
+
+create or replace function private.tell_file() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform private.append_event(
+    new.task_id, 'file.created',
+    jsonb_strip_nulls(jsonb_build_object(
+      'file_id', new.id, 'filename', new.filename, 'version', new.version, 'file_size', new.file_size,
+      'execution_id', new.execution_id
+    ))
+  );
+  return null;
+end
+$$;
+create or replace trigger tell_file
+  after insert on public.files for each row when (new.task_id is not null) execute function private.tell_file();
