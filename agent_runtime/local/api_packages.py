@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -32,6 +33,12 @@ def installed_folder(cache: Path | None = None) -> Path:
 def is_installed(cache: Path | None = None) -> bool:
     """Whether nothing needs to be fetched."""
     return (installed_folder(cache) / ENTRY).is_file()
+
+
+def version() -> str:
+    """The version of the Supabase API that the lockfile pins."""
+    lock = json.loads((MANIFEST / "package-lock.json").read_text(encoding="utf-8"))
+    return str(lock["packages"]["node_modules/@supabase/lite"]["version"])
 
 
 async def install(cache: Path | None = None) -> Path:

@@ -28,21 +28,27 @@ async def set_up(postgres: LocalPostgres, secrets: Secrets, *, database: str = D
             for role, password in ((OWNER, secrets.postgres), (API, secrets.supabase_api)):
                 await _set_password(connection, role, password)
             await _set_password(connection, WORKER, secrets.agent_worker)
-        await create_database(connection, database)
+        await _create_database(connection, database)
 
 
-async def create_database(connection: psycopg.AsyncConnection, name: str, *, template: str | None = None) -> None:
-    """Make a database as the stack has it, unless it is there. The connection is the superuser's, in autocommit."""
-    found = await connection.execute("select 1 from pg_catalog.pg_database where datname = %s", [name])
-    if await found.fetchone() is None:
-        statement = sql.SQL("create database {} owner {} template {}").format(
-            sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template or "template1")
-        )
-        await connection.execute(statement)
-    # The API makes the schemas auth and storage at its first start.
-    await connection.execute(
-        sql.SQL("grant create on database {} to {}").format(sql.Identifier(name), sql.Identifier(API))
+def database_statements(name: str, *, template: str = "template1") -> tuple[sql.Composed, ...]:
+    """The statements that make a database as the stack has it, for the superuser in autocommit."""
+    return (
+        sql.SQL("create database {} owner {} template {}").format(
+            sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(template)
+        ),
+        # The API makes the schemas auth and storage at its first start.
+        sql.SQL("grant create on database {} to {}").format(sql.Identifier(name), sql.Identifier(API)),
     )
+
+
+async def _create_database(connection: psycopg.AsyncConnection, name: str) -> None:
+    found = await connection.execute("select 1 from pg_catalog.pg_database where datname = %s", [name])
+    create, grant = database_statements(name)
+    if await found.fetchone() is None:
+        await connection.execute(create)
+    # Again even when the database is there: a start that was killed may have stopped between the two.
+    await connection.execute(grant)
 
 
 async def _set_password(connection: psycopg.AsyncConnection, role: str, password: SecretStr) -> None:

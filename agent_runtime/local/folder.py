@@ -23,7 +23,9 @@ _RUNNING = "stack-running.json"
 
 
 def default_path() -> Path:
-    """The folder that commands use when none is named."""
+    """The folder that commands use when none is named: `AGENT_RUNTIME_DATA_DIR`, else the system's place for it."""
+    if named := os.environ.get("AGENT_RUNTIME_DATA_DIR"):
+        return Path(named)
     if os.geteuid() == 0:
         # Root's own folders are closed to the user that runs Postgres.
         return Path("/var/lib/agent-runtime")
@@ -151,11 +153,10 @@ class DataFolder:
             )
         if state is None:
             # Somebody's home would get our files and a new mode.
-            strangers = [name for name in os.listdir(self.path) if name != _LOCK and not name.startswith(f".{_STACK}")]
+            names = sorted(entry.name for entry in self.path.iterdir())
+            strangers = [name for name in names if name != _LOCK and not name.startswith(f".{_STACK}")]
             if strangers:
-                raise ConfigError(
-                    f"{self.path} holds other files ({strangers[0]}): name an empty folder with --data-dir"
-                )
+                raise ConfigError(f"{self.path} holds other files ({strangers[0]}): give --data-dir an empty folder")
             return
         for key, known in (("format", FORMAT), ("postgres_major", POSTGRES_MAJOR)):
             if state.get(key) != known:

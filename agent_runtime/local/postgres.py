@@ -60,17 +60,27 @@ class LocalPostgres:
         """For setting up alone; nothing that serves a task is a superuser."""
         return self.conninfo(SUPERUSER, self._password, "postgres")
 
+    @property
+    def address(self) -> str:
+        """Host and port, to show."""
+        return f"{HOST}:{self.port}"
+
     def conninfo(self, role: str, password: SecretStr, database: str) -> str:
         """A connection string in URL form."""
         return f"postgresql://{role}:{password.get_secret_value()}@{HOST}:{self.port}/{database}"
 
+    @property
+    def is_initialised(self) -> bool:
+        """Whether the folder holds a cluster."""
+        return (self.data / "PG_VERSION").exists()
+
     async def initialise(self) -> None:
         """Make the cluster unless it is there. It appears whole or not at all.
 
-        Raises `ConfigError` when the folder holds another major version, or initdb fails.
+        Raises `ConfigError` when initdb fails.
         """
-        if (self.data / "PG_VERSION").exists():
-            return self._check_major()
+        if self.is_initialised:
+            return
         staging = self.data.with_name(f"{self.data.name}.new")
         password_file = self.data.with_name(f"{self.data.name}.password")
         try:
@@ -89,8 +99,10 @@ class LocalPostgres:
     async def start(self, *, timeout_seconds: float = 60.0) -> None:
         """Start the server and wait until it takes connections (after a crash: until it has recovered).
 
-        Raises `Unavailable` with the log's last line when it ends or stays silent.
+        Raises `ConfigError` when the folder holds another major version, `Unavailable` with the log's last line when
+        the server ends or stays silent.
         """
+        self._check_major()
         self._clear_stale_lock()
         program = Program(
             name="postgres",

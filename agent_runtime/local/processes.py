@@ -135,10 +135,10 @@ def stop_left_behind(records: Path) -> list[str]:
     command line is touched. Blocks for as long as the programs take to end.
     """
     found = []
-    # The worker gives its tasks back through the database, so the database ends last.
-    for record in sorted(records.glob("*.json"), key=lambda path: path.stem == "postgres"):
-        state = read_state(record)
-        if state and (process := _recorded_process(state)):
+    states = {record: read_state(record) or {} for record in records.glob("*.json")}
+    # The last started first: a worker gives its tasks back through the database, so the database ends last.
+    for record, state in sorted(states.items(), key=lambda item: -float(item[1].get("started_at", 0))):
+        if process := _recorded_process(state):
             found.append(record.stem)
             _end(process, signal.Signals(state["stop_signal"]), state["stop_seconds"])
         record.unlink(missing_ok=True)

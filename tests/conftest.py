@@ -1,0 +1,169 @@
+"""Real parts for the tests: Postgres 18 and 16, the Supabase API, the scripted model server. Nothing of ours is mocked.
+
+database         a database of its own per test with our SQL installed, on Postgres 18 and again on 16
+database18       the same, on Postgres 18 alone
+empty_database   nothing in it yet, on 18 and again on 16
+stack            the whole embedded stack without a worker, started once, shared: sign up users of your own in it
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from agent_runtime.local.postgres import LocalPostgres, Major
+    from agent_runtime.local.secrets import Secrets
+    from agent_runtime.local.stack import Stack
+
+TEMPLATE = "installed"
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of one test, as connection strings of the roles that use it."""
+
+    name: str
+    major: int
+    owner: str
+    """As `postgres`, which owns everything and is no superuser, as on hosted Supabase."""
+    worker: str
+    """As `agent_worker`."""
+    superuser: str
+    """As `supabase_admin`: to look where nobody else may."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running Postgres with our roles and a template that has our SQL installed."""
+
+    postgres: LocalPostgres
+    secrets: Secrets
+
+    def database(self, name: str) -> Database:
+        from agent_runtime.local import cluster
+        from agent_runtime.local.postgres import SUPERUSER
+
+        conninfo = self.postgres.conninfo
+        return Database(
+            name=name,
+            major=self.postgres.major,
+            owner=conninfo(cluster.OWNER, self.secrets.postgres, name),
+            worker=conninfo(cluster.WORKER, self.secrets.agent_worker, name),
+            superuser=conninfo(SUPERUSER, self.secrets.supabase_admin, name),
+        )
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder for the session that the unprivileged user of the stack can enter; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="agent-runtime-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres18(open_folder: Path) -> AsyncIterator[Cluster]:
+    """A Postgres 18 for the session."""
+    async with _cluster(open_folder, 18) as cluster:
+        yield cluster
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres16(open_folder: Path) -> AsyncIterator[Cluster]:
+    """A Postgres 16 for the session."""
+    async with _cluster(open_folder, 16) as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=[18, 16], ids=["pg18", "pg16"])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Each of the two in turn."""
+    found = request.getfixturevalue(f"postgres{request.param}")
+    assert isinstance(found, Cluster)
+    return found
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    """A database of this test alone, with our SQL installed."""
+    yield from _cloned(cluster, TEMPLATE)
+
+
+@pytest.fixture
+def database18(postgres18: Cluster) -> Iterator[Database]:
+    """The same, on Postgres 18 alone."""
+    yield from _cloned(postgres18, TEMPLATE)
+
+
+@pytest.fixture
+def empty_database(cluster: Cluster) -> Iterator[Database]:
+    """A database of this test alone, with nothing in it; the roles of the cluster are there."""
+    yield from _cloned(cluster, "template1")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stack(open_folder: Path) -> AsyncIterator[Stack]:
+    """The embedded stack: Postgres 18, the Supabase API, our SQL and the scripted model server; no worker."""
+    from agent_runtime.local.stack import Stack
+
+    async with Stack(open_folder / "stack", look_for_ollama=False, durable=False) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _cluster(folder: Path, major: Major) -> AsyncIterator[Cluster]:
+    from agent_runtime.db import schema
+    from agent_runtime.local import cluster, ports, secrets
+    from agent_runtime.local.postgres import LocalPostgres
+    from agent_runtime.local.service_user import choose_service_user
+
+    made = secrets.generate()
+    logs = folder / f"postgres-{major}"
+    logs.mkdir(mode=0o711)
+    postgres = LocalPostgres(
+        logs / "data",
+        port=ports.choose(None, taken=set()),
+        password=made.supabase_admin,
+        records=logs,
+        logs=logs,
+        user=choose_service_user(logs / "data"),
+        major=major,
+        durable=False,
+    )
+    await postgres.initialise()
+    await postgres.start()
+    try:
+        await cluster.set_up(postgres, made, database=TEMPLATE)
+        running = Cluster(postgres, made)
+        await asyncio.to_thread(schema.apply, running.database(TEMPLATE).owner)
+        yield running
+    finally:
+        await postgres.stop()
+
+
+def _cloned(running: Cluster, template: str) -> Iterator[Database]:
+    from agent_runtime.local import cluster
+
+    name = f"test_{uuid.uuid4().hex}"
+    superuser = running.postgres.superuser_conninfo
+
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        for statement in cluster.database_statements(name, template=template):
+            connection.execute(statement)
+    yield running.database(name)
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
