@@ -174,7 +174,7 @@ class Storage:
         return f"{self._url}/object/{self._bucket}/{path}"
 
     def _unreachable(self, error: httpx.HTTPError) -> StorageUnavailable:
-        return StorageUnavailable(f"Storage at {self._url} did not answer: {error or type(error).__name__}")
+        return StorageUnavailable(f"Storage at {self._url} did not answer: {str(error) or type(error).__name__}")
 
     def _refuse(self, answer: httpx.Response, path: str) -> NoReturn:
         raise self._refusal(answer, path)
