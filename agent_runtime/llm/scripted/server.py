@@ -78,6 +78,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(
-            f"cannot listen on {host}:{port} ({reason}): choose another with --host and --port; --port 0 takes a free one"
+            f"cannot listen on {host}:{port} ({reason}): choose another with --port, or 0 for a free one"
         ) from None
     return listener
