@@ -1,0 +1,142 @@
+"""The sandbox of choice: namespaces made by bubblewrap (bwrap(1)).
+
+The command sees a read-only system, its workspace at /workspace, a private /tmp, itself as the only processes, and no
+network. A worker that is not root gets a user namespace; a root worker's command drops to an unprivileged id instead,
+because the kernel binds no process limit to root's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from agent_runtime.toolbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
+from agent_runtime.toolbox.interpreter import interpreter_folders, search_path
+from agent_runtime.toolbox.launch import DANGEROUS_CALLS, LAUNCHER, CommandLimits, Launch, sandbox_uid
+from agent_runtime.toolbox.processes import CommandResult, run_process
+from agent_runtime.toolbox.sandbox import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.toolbox.workspace import SANDBOX_PATH
+
+_LAUNCHER_INSIDE = "/run/launcher.py"
+_SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = (
+    "alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types",
+    "nsswitch.conf", "ssl/certs", "ssl/openssl.cnf", "timezone",
+)  # fmt: skip
+_ETC_OF_THE_NETWORK = ("resolv.conf", "services", "protocols")
+
+
+class Bubblewrap:
+    """Runs commands under `bwrap`."""
+
+    name = "bubblewrap"
+
+    def __init__(self, limits: CommandLimits) -> None:
+        self._limits = limits
+
+    def problem(self) -> str | None:
+        """Why it cannot be used, as far as can be told without a trial."""
+        return None if shutil.which("bwrap") else "bwrap is not installed"
+
+    def describe(self) -> str:
+        version = ".".join(map(str, _version()))
+        who = f"id {SANDBOX_UID}" if is_root() else "a user namespace"
+        return f"bubblewrap {version}: read-only system, own processes, no network, {who}"
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        workspace: Path,
+        timeout_seconds: float,
+        environment: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
+        network: bool = False,
+    ) -> CommandResult:
+        launch = Launch(
+            folder=SANDBOX_PATH,
+            limits=self._limits.as_rlimits(timeout_seconds),
+            environment={**plain_environment("/tmp", search_path(confined=True)), **(environment or {})},  # noqa: S108
+            supervise=False,
+            forbidden=DANGEROUS_CALLS,
+            uid=sandbox_uid(),
+        )
+        return await run_process(
+            [*self._bwrap(workspace, network), "--", *launch.argv(_LAUNCHER_INSIDE, list(argv))],
+            stdin=stdin,
+            timeout_seconds=timeout_seconds,
+            output_limit_bytes=output_limit_bytes,
+            stop_signal=signal.SIGKILL,
+        )
+
+    def _bwrap(self, workspace: Path, network: bool) -> list[str]:
+        size = str(self._limits.temporary_bytes)
+        return [
+            shutil.which("bwrap") or "bwrap",
+            *_namespaces(network),
+            *_system(network),
+            *("--proc", "/proc", "--dev", "/dev"),
+            *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),  # noqa: S108
+            *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),  # noqa: S108
+            *_bind_each(interpreter_folders()),
+            *_open_folder("/run"),
+            *("--ro-bind", str(LAUNCHER), _LAUNCHER_INSIDE),
+            *("--bind", str(workspace), SANDBOX_PATH),
+            # What is left of the root and of /dev lives in memory and would have no size limit.
+            *("--remount-ro", "/dev", "--remount-ro", "/"),
+        ]
+
+
+def _namespaces(network: bool) -> list[str]:
+    options = ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
+    options += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL"]
+    if not network:
+        options.append("--unshare-net")
+    if is_root():
+        return [*options, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    options += ["--unshare-user", "--uid", str(SANDBOX_UID), "--gid", str(SANDBOX_GID)]
+    # Older versions lack it; the launcher forbids the calls in any case.
+    return [*options, "--disable-userns"] if _version() >= (0, 8) else options
+
+
+def _system(network: bool) -> list[str]:
+    options = ["--ro-bind", "/usr", "/usr"]
+    for folder in map(Path, _SYSTEM_FOLDERS):
+        if folder.is_symlink():
+            options += ["--symlink", str(folder.readlink()), str(folder)]
+        elif folder.is_dir():
+            options += ["--ro-bind", str(folder), str(folder)]
+    names = _ETC + (_ETC_OF_THE_NETWORK if network else ())
+    options += _bind_each([Path("/etc", name) for name in names if Path("/etc", name).exists()])
+    for own in sorted(Path(__file__).with_name("etc").iterdir()):
+        options += ["--ro-bind", str(own), f"/etc/{own.name}"]
+    return options
+
+
+def _bind_each(paths: Sequence[Path]) -> list[str]:
+    options = []
+    for path in paths:
+        for folder in reversed(path.parents[:-1]):
+            options += _open_folder(str(folder))
+        options += ["--ro-bind", str(path), str(path)]
+    return options
+
+
+def _open_folder(path: str) -> list[str]:
+    # A folder that bwrap makes by itself, as a mount's parent, is closed to the unprivileged id.
+    return ["--perms", "0755", "--dir", path]
+
+
+@functools.cache
+def _version() -> tuple[int, ...]:
+    if sys.platform != "linux":
+        return (0,)
+    answer = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    return tuple(int(part) for part in re.findall(r"\d+", answer)) or (0,)

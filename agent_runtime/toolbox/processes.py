@@ -1,0 +1,181 @@
+"""Run one process to its end: bounded output, a time limit, and nothing left behind however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+_CHUNK_BYTES = 65_536
+_GRACE_SECONDS = 3.0
+FLOOD_BYTES = 64 * 1024 * 1024
+"""A command that wrote so much is stopped: reading on would cost the worker a core for nothing."""
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """How a command ended. `exit_code` is 128 + signal when a signal ended it."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    timed_out: bool = False
+    truncated: bool = False
+    """The middle of an output was left out."""
+    flooded: bool = False
+    """The command was stopped because it wrote more than `FLOOD_BYTES`."""
+
+
+async def run_process(
+    argv: Sequence[str],
+    *,
+    stdin: bytes | None,
+    timeout_seconds: float,
+    output_limit_bytes: int,
+    stop_signal: signal.Signals,
+    environment: Mapping[str, str] | None = None,
+) -> CommandResult:
+    """Run `argv`, in a session of its own, until it ends, the time is over or the output floods.
+
+    `stop_signal` is what makes the process take everything below it along: SIGKILL for bubblewrap, whose namespace
+    dies with it, SIGTERM for the launcher, which cleans up itself. Raises `OSError` when there is no such program.
+    """
+    process = await _spawn(argv, environment or {}, with_input=stdin is not None)
+    stdout, stderr = _Tail(output_limit_bytes), _Tail(output_limit_bytes)
+    timed_out = flooded = False
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await _exchange(process, stdin, stdout, stderr)
+    except TimeoutError:
+        timed_out = True
+    except _Flood:
+        flooded = True
+    finally:
+        await _to_the_end(_end(process, stop_signal))
+    code = process.returncode if process.returncode is not None else -signal.SIGKILL
+    return CommandResult(
+        exit_code=code if code >= 0 else 128 - code,
+        stdout=stdout.text(),
+        stderr=stderr.text(),
+        timed_out=timed_out,
+        truncated=stdout.left_out > 0 or stderr.left_out > 0,
+        flooded=flooded,
+    )
+
+
+class _Flood(Exception):
+    pass
+
+
+class _Tail:
+    """Keeps the first and the last half of a limit."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._half = max(limit_bytes // 2, 1)
+        self._head = bytearray()
+        self._end = bytearray()
+        self._seen = 0
+
+    def add(self, chunk: bytes) -> None:
+        self._seen += len(chunk)
+        room = self._half - len(self._head)
+        self._head += chunk[:room]
+        self._end += chunk[max(room, 0) :]
+        if len(self._end) > self._half + _CHUNK_BYTES:
+            del self._end[: -self._half]
+        if self._seen > FLOOD_BYTES:
+            raise _Flood
+
+    @property
+    def left_out(self) -> int:
+        return max(self._seen - 2 * self._half, 0)
+
+    def text(self) -> str:
+        head, end = self._head.decode(errors="replace"), bytes(self._end[-self._half :]).decode(errors="replace")
+        if not self.left_out:
+            return (bytes(self._head) + bytes(self._end)).decode(errors="replace")
+        return f"{head}\n[... {self.left_out} bytes left out ...]\n{end}"
+
+
+async def _spawn(
+    argv: Sequence[str], environment: Mapping[str, str], *, with_input: bool
+) -> asyncio.subprocess.Process:
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE if with_input else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The process may be there already, and then it must be ended in order.
+        with suppress(OSError):
+            await _to_the_end(_end(await starting, signal.SIGTERM))
+        raise
+
+
+async def _exchange(process: asyncio.subprocess.Process, stdin: bytes | None, stdout: _Tail, stderr: _Tail) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_read(process.stdout, stdout))
+            group.create_task(_read(process.stderr, stderr))
+            if process.stdin is not None:
+                group.create_task(_feed(process.stdin, stdin or b""))
+            await process.wait()
+    except* _Flood:
+        raise _Flood from None
+
+
+async def _read(stream: asyncio.StreamReader | None, into: _Tail) -> None:
+    assert stream is not None
+    while chunk := await stream.read(_CHUNK_BYTES):
+        into.add(chunk)
+
+
+async def _feed(stream: asyncio.StreamWriter, content: bytes) -> None:
+    # A command need not read what it is given.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(content)
+        await stream.drain()
+    with suppress(BrokenPipeError, ConnectionResetError):
+        stream.close()
+        await stream.wait_closed()
+
+
+async def _end(process: asyncio.subprocess.Process, stop_signal: signal.Signals) -> None:
+    for number in (stop_signal, signal.SIGKILL):
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
+        # Everything that was started holds the pipes; their end is the proof that it is gone.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await asyncio.gather(process.wait(), _drain(process.stdout), _drain(process.stderr))
+                return
+
+
+async def _drain(stream: asyncio.StreamReader | None) -> None:
+    while stream is not None and await stream.read(_CHUNK_BYTES):
+        pass
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even when this task is cancelled meanwhile, then let the cancellation go on."""
+    task = asyncio.ensure_future(work)
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
