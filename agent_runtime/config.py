@@ -55,7 +55,9 @@ class Settings(BaseSettings):
             parts = conninfo_to_dict(value.get_secret_value())
         except ProgrammingError as error:
             # The message quotes the string, which holds a password.
-            raise ValueError("not a Postgres connection string; it looks like postgresql://user:password@host:5432/name") from error
+            raise ValueError(
+                "not a Postgres connection string; it looks like postgresql://user:password@host:5432/name"
+            ) from error
         if not parts:
             raise ValueError("empty; it looks like postgresql://user:password@host:5432/name")
         return value

@@ -1,7 +1,7 @@
 """Every error that this project raises on purpose. Its class says who acts on it.
 
-The operator or the person: `ConfigError`, `NotFound`, `Denied`, `InvalidInput`, `Unavailable` and its kinds. The model:
-`ToolRefused`. The worker alone: `LeaseLost`. A limit belongs to everybody: `LimitReached` names it on log, row and screen.
+The operator or the person: `ConfigError`, `NotFound`, `Denied`, `InvalidInput`, `Unavailable` and its kinds.
+The model: `ToolRefused`. The worker alone: `LeaseLost`. A limit belongs to everybody: `LimitReached` names it.
 
 Messages are one line, name what was wrong, and say what to do.
 """

@@ -11,7 +11,7 @@ begin;
 set local client_min_messages = warning;
 set local search_path = public, pg_temp;
 -- One installer at a time.
-select pg_advisory_xact_lock(4200);
+do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 
 \ir local/prelude.sql
 

@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
+from agent_runtime.cli import doctor as doctor
 from agent_runtime.cli import model_server as model_server
+from agent_runtime.cli import up as up
+from agent_runtime.cli import db as db
+from agent_runtime.cli import run as run

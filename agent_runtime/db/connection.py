@@ -52,7 +52,9 @@ def connection_error(conninfo: str, error: psycopg.OperationalError) -> AgentRun
     where = describe(conninfo)
     if "authentication failed" in reason or "does not exist" in reason or "no password supplied" in reason:
         return ConfigError(f"DATABASE_URL ({where}): {reason}")
-    return DatabaseUnavailable(f"Postgres at {where} does not answer: {reason}; is it running, and is DATABASE_URL right?")
+    return DatabaseUnavailable(
+        f"Postgres at {where} does not answer: {reason}; is it running, and is DATABASE_URL right?"
+    )
 
 
 def describe(conninfo: str) -> str:

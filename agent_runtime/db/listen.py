@@ -1,4 +1,4 @@
-"""Wake-ups: one listening connection per process, re-made when it breaks. The worker's slow poll is the net under it."""
+"""Wake-ups: one listening connection per process, made again when it breaks. The worker's slow poll is its net."""
 
 from __future__ import annotations
 

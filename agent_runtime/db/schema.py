@@ -34,8 +34,8 @@ def bootstrap_script() -> str:
 def apply(conninfo: str) -> SchemaStatus:
     """Install or bring up to date, in one transaction.
 
-    Raises `ConfigError` when the role may not, or the database is newer than this release; `DatabaseUnavailable` when it
-    cannot be reached.
+    Raises `ConfigError` when the role may not, or the database is newer than this release; `DatabaseUnavailable`
+    when it cannot be reached.
     """
     with connect(conninfo) as connection:
         require_known_version(status(connection))

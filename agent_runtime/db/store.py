@@ -45,7 +45,9 @@ class Store:
 
     async def claim(self, limit: int, lease_seconds: float) -> list[Task]:
         """Lease up to `limit` pending tasks."""
-        return [Task.model_validate(row) for row in await self._rows("worker_claim", self.worker_id, limit, lease_seconds)]
+        return [
+            Task.model_validate(row) for row in await self._rows("worker_claim", self.worker_id, limit, lease_seconds)
+        ]
 
     async def renew(self, leases: Sequence[Lease], lease_seconds: float) -> list[Renewal]:
         """Prolong all of a worker's leases in one call; also its heartbeat."""
@@ -75,7 +77,14 @@ class Store:
     ) -> TurnRecord:
         """Write the model's answer with the intents of its calls, each `{"id", "name", "arguments"}`."""
         recorded = await self._value(
-            "worker_record_turn", lease.task_id, lease.token, step, content, Jsonb(list(calls)), Jsonb(metadata), Jsonb(usage)
+            "worker_record_turn",
+            lease.task_id,
+            lease.token,
+            step,
+            content,
+            Jsonb(list(calls)),
+            Jsonb(metadata),
+            Jsonb(usage),
         )
         return TurnRecord.model_validate(recorded)
 
@@ -95,7 +104,7 @@ class Store:
         effect: dict[str, Any] | None = None,
         files: Sequence[dict[str, Any]] = (),
     ) -> ResultRecord:
-        """Write a call's result, the model's message of it, the files it wrote and its effect on the task, in one go."""
+        """Write a call's result, the model's message of it, the files it wrote and its effect, in one go."""
         recorded = await self._value(
             "worker_finish_execution",
             lease.task_id,
@@ -153,8 +162,9 @@ class Store:
     async def _once(self, query: str, values: list[Any]) -> list[Row]:
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(query, values)  # type: ignore[arg-type]
-                return await cursor.fetchall()
+                cursor = await connection.execute(query, values)
+                rows: list[Row] = await cursor.fetchall()
+                return rows
         except (psycopg.OperationalError, PoolTimeout) as error:
             translated = translate(error) if isinstance(error, psycopg.Error) else None
             if translated is not None:

@@ -54,14 +54,17 @@ $$;
 comment on function public.worker_context(uuid, uuid) is 'Everything that a run is rebuilt from: nothing of it is kept by a worker.';
 
 create or replace function public.worker_new_messages(p_task uuid, p_lease uuid, p_after bigint) returns setof public.messages
-language plpgsql security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = '' as $$
 declare
-  v_task public.tasks := private.leased_task(p_task, p_lease);
+  v_conversation uuid;
 begin
+  -- Only read, so nothing is locked; the write that follows is fenced.
+  select t.conversation_id into v_conversation from public.tasks t where t.id = p_task and t.lease_token = p_lease;
+  if not found then
+    raise exception using errcode = 'AR001', message = format('the lease on task %s is lost', p_task);
+  end if;
   return query
-    select * from public.messages m
-    where m.conversation_id = v_task.conversation_id and m.seq > p_after
-    order by m.seq;
+    select * from public.messages m where m.conversation_id = v_conversation and m.seq > p_after order by m.seq;
 end
 $$;
 comment on function public.worker_new_messages(uuid, uuid, bigint) is 'What a person wrote while the agent worked.';

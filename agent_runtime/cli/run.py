@@ -1,0 +1,65 @@
+"""`agent-runtime run`: a headless worker."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from agent_runtime.cli import app
+from agent_runtime.config import Settings
+
+log = structlog.get_logger()
+
+
+@app.command(
+    epilog="Example: DATABASE_URL=postgresql://agent_worker:…@db:5432/postgres SUPABASE_URL=https://… "
+    "SUPABASE_SECRET_KEY=… agent-runtime run --concurrency 8"
+)
+def run(
+    concurrency: Annotated[int | None, typer.Option(help="Tasks to run at a time.")] = None,
+    drain: Annotated[bool, typer.Option("--drain", help="End when nothing is pending.")] = False,
+    workspace_root: Annotated[Path | None, typer.Option(help="Where the workspaces are.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="auto, console or json.")] = None,
+    allow_unsandboxed: Annotated[
+        bool, typer.Option("--allow-unsandboxed", help="Run commands with no sandbox where none is to be had.")
+    ] = False,
+) -> None:
+    """Work on pending tasks until stopped."""
+    from agent_runtime.config import load_settings
+    from agent_runtime.log import configure_logging
+
+    settings = load_settings(
+        concurrency=concurrency,
+        workspace_root=workspace_root,
+        log_format=log_format,
+        allow_unsandboxed=allow_unsandboxed or None,
+    )
+    configure_logging(settings.log_format, settings.log_level)
+    asyncio.run(_work(settings, drain))
+
+
+async def _work(settings: Settings, drain: bool) -> None:
+    from agent_runtime.toolbox.registry import Registry
+    from agent_runtime.toolbox.sandbox import choose_sandbox
+    from agent_runtime.worker import open_worker
+
+    registry = Registry.load(settings.tools_path)
+    sandbox = await asyncio.to_thread(choose_sandbox, settings.allow_unsandboxed)
+    async with open_worker(settings, registry, sandbox) as worker:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        log.info(
+            "worker started",
+            concurrency=settings.concurrency,
+            tools=len(registry),
+            sandbox=sandbox.describe(),
+            workspaces=str(settings.workspace_root),
+        )
+        await worker.run(drain=drain)
+        log.info("worker stopped")

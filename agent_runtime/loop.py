@@ -1,0 +1,243 @@
+"""The agent's loop: ask the model, record the turn, run its calls, record the results, until the task ends or waits.
+
+A resumed run is the ordinary run: it is rebuilt from the recorded rows, goes on with the calls that have no result yet,
+and then asks the model. So there is one path through this file, whether the last worker died or never was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+
+from agent_runtime.config import Settings
+from agent_runtime.context import render
+from agent_runtime.db.store import Store
+from agent_runtime.db.text import fit_message
+from agent_runtime.errors import ContextTooLong, ModelError, StorageUnavailable
+from agent_runtime.files import TaskFiles
+from agent_runtime.limits import CONTROL_CATEGORY, check_limits, check_repeats, task_limits
+from agent_runtime.llm.chat import ChatModel, OnDelta, Turn
+from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
+from agent_runtime.toolbox.executor import Outcome, execute
+from agent_runtime.toolbox.registry import Registry
+from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.toolbox.tool import ToolContext
+from agent_runtime.toolbox.workspace import Workspace
+
+log = structlog.get_logger()
+
+HISTORY_FLOOR_MESSAGES = 8
+IN_DOUBT = (
+    "The worker stopped while this call was running, and nobody knows whether it took effect. It was not run again. "
+    "Find out by looking before you repeat it."
+)
+EMPTY_ANSWER = "The model answered with nothing, twice in a row."
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: `completed` and `failed` settle the task, `waiting` suspends it for `reason`."""
+
+    kind: Literal["completed", "failed", "waiting"]
+    result: dict[str, Any] | None = None
+    reason: str | None = None
+
+
+@dataclass
+class Run:
+    """One task in one worker's hands. `context` is kept up to date with what is recorded."""
+
+    lease: Lease
+    store: Store
+    model: ChatModel
+    registry: Registry
+    sandbox: Sandbox
+    workspace: Workspace
+    files: TaskFiles
+    settings: Settings
+    context: RunContext
+    on_delta: OnDelta | None = None
+
+    async def to_end(self) -> Ending:
+        """Go on until the task ends or waits.
+
+        Raises `LeaseLost`, `LimitReached`, `ModelError`, and `Unavailable` when a service stayed away too long.
+        """
+        await self.files.restore(self.context.files)
+        limits = task_limits(self.settings, self.context.agent, self.context.task)
+        while True:
+            await self._hear_the_person()
+            for execution in self._open_calls():
+                await self._settle_call(execution)
+            if ending := self._ending():
+                await self._keep_files()
+                return ending
+            check_repeats(self.context.executions, self._control_tools(), self.settings.max_repeats)
+            check_limits(self.context.task.usage, limits)
+            await self._take_turn()
+
+    # -- one turn ------------------------------------------------------------------------------------------------
+
+    async def _take_turn(self) -> None:
+        step = int(self.context.task.usage.get("steps") or 0) + 1
+        turn = await self._ask()
+        calls = [call.model_dump() for call in turn.tool_calls]
+        usage = turn.usage.model_dump()
+        metadata = {"model": turn.model, "finish": turn.finish, "usage": usage}
+        if turn.thinking:
+            metadata["thinking"] = fit_message(turn.thinking)
+        recorded = await self.store.record_turn(self.lease, step, fit_message(turn.content), calls, metadata, usage)
+        log.info("step", step=step, calls=[call.name for call in turn.tool_calls], **usage)
+        self._remember([recorded.message, *recorded.refusals], recorded.executions)
+        self._update_task(usage=_added(self.context.task.usage, {**usage, "steps": 1}))
+
+    async def _ask(self) -> Turn:
+        limit = int(self.context.config.get("max_conversation_history") or 100)
+        tools = [tool.function_schema for tool in self._offered()]
+        while True:
+            shown = render(self.context.agent, self.context.tools, self.context.task, self.context.messages, limit)
+            try:
+                return await self.model.reply(shown, tools, self.on_delta)
+            except ContextTooLong:
+                if limit <= HISTORY_FLOOR_MESSAGES:
+                    raise
+                limit = max(HISTORY_FLOOR_MESSAGES, min(limit, len(shown)) // 2)
+                log.info("context too long, showing less of the conversation", messages=limit)
+
+    # -- one call ------------------------------------------------------------------------------------------------
+
+    async def _settle_call(self, execution: Execution) -> None:
+        """Run a call that has no result yet, or, if a crash cut it short and it must not run twice, say so."""
+        if execution.status == "running" and execution.retry_class == "unsafe":
+            await self._finish(
+                execution, "in_doubt", IN_DOUBT, {}, error="the worker stopped while the call was running"
+            )
+            return
+        await self.store.start_execution(self.lease, execution.id)
+        self._update_task(usage=_added(self.context.task.usage, {"tool_calls": 1}))
+        outcome = await self._run(execution)
+        # Files first: a result that is on record should not refer to files that are not.
+        notes = await self._store_files()
+        row = self._row(execution.tool_name)
+        content = "\n".join([outcome.content, *notes, *([row.response_guide] if row and row.response_guide else [])])
+        await self._finish(
+            execution,
+            outcome.status,
+            content,
+            {"content": outcome.content, "data": outcome.data},
+            error=outcome.error,
+            execution_time_ms=outcome.execution_time_ms,
+            effect=outcome.effect.model_dump() if outcome.effect else None,
+            files=self.files.unrecorded,
+        )
+        self.files.recorded()
+
+    async def _store_files(self) -> list[str]:
+        try:
+            return await self.files.store_changes()
+        except StorageUnavailable as error:
+            # The call has happened: its result is recorded now, its files with the next step or at the end.
+            log.warning("files are stored later", error=str(error))
+            return []
+
+    async def _keep_files(self) -> None:
+        await self.files.store_changes()
+        if self.files.unrecorded:
+            await self.store.add_files(self.lease, self.files.unrecorded)
+            self.files.recorded()
+
+    async def _run(self, execution: Execution) -> Outcome:
+        tool, row = self.registry.get(execution.tool_name), self._row(execution.tool_name)
+        if tool is None or row is None:
+            why = f"The tool {execution.tool_name} is not installed on this worker; try another way."
+            return Outcome(status="failed", content=why, error=why)
+        log.info("tool started", tool=tool.name, execution_id=str(execution.id))
+        context = ToolContext(
+            task_id=self.lease.task_id,
+            execution_id=execution.id,
+            workspace=self.workspace,
+            sandbox=self.sandbox,
+            timeout_seconds=row.timeout_seconds,
+            output_limit_bytes=row.output_limit_bytes,
+            config=row.config,
+        )
+        outcome = await execute(tool, execution.input_parameters, context)
+        log.info("tool ended", tool=tool.name, status=outcome.status, milliseconds=outcome.execution_time_ms)
+        return outcome
+
+    async def _finish(
+        self, execution: Execution, status: str, content: str, output: dict[str, Any], **more: Any
+    ) -> None:
+        recorded = await self.store.finish_execution(
+            self.lease, execution.id, status, fit_message(content), output, **more
+        )
+        self._remember([recorded.message], [recorded.execution])
+        self.context = self.context.model_copy(update={"task": recorded.task})
+
+    # -- where the run stands, read from what is recorded ----------------------------------------------------------
+
+    def _open_calls(self) -> list[Execution]:
+        return [call for call in self.context.executions if call.status in ("pending", "running")]
+
+    def _ending(self) -> Ending | None:
+        """What the last turn came to, once all its calls are settled. A person's newer message goes before it."""
+        if any(call.status == "awaiting_approval" for call in self.context.executions):
+            return Ending("waiting", reason="approval")
+        own = [message for message in self.context.messages if message.task_id == self.lease.task_id]
+        turns = [message for message in own if message.role == "assistant"]
+        if not turns or (own[-1].role == "user" and not self._effects("complete", turns[-1])):
+            return None
+        last = turns[-1]
+        for effect in self._effects("complete", last):
+            return Ending("completed", result={"answer": effect["answer"], "files": effect.get("files", [])})
+        if self._effects("ask", last):
+            return Ending("waiting", reason="answer")
+        if last.tool_calls:
+            return None
+        if last.content.strip():
+            # A model that has nothing more to do and says so in words has completed the task.
+            return Ending("completed", result={"answer": last.content, "files": []})
+        if len(turns) > 1 and not turns[-2].content.strip() and not turns[-2].tool_calls:
+            raise ModelError(EMPTY_ANSWER)
+        return None
+
+    def _effects(self, kind: str, turn: Message) -> list[dict[str, Any]]:
+        outputs = [call.output_result or {} for call in self.context.executions if call.message_id == turn.id]
+        return [output["effect"] for output in outputs if (output.get("effect") or {}).get("kind") == kind]
+
+    async def _hear_the_person(self) -> None:
+        """Messages that came while the agent worked: it sees them at its next step."""
+        last_seq = max((message.seq for message in self.context.messages), default=0)
+        self._remember(await self.store.new_messages(self.lease, last_seq), [])
+
+    def _offered(self) -> list[ToolRow]:
+        return [tool for tool in self.context.tools if self.registry.get(tool.name)]
+
+    def _row(self, name: str) -> ToolRow | None:
+        return next((tool for tool in self.context.tools if tool.name == name), None)
+
+    def _control_tools(self) -> frozenset[str]:
+        return frozenset(tool.name for tool in self.context.tools if tool.category == CONTROL_CATEGORY)
+
+    # -- keeping the context up to date ----------------------------------------------------------------------------
+
+    def _remember(self, messages: Sequence[Message], executions: Sequence[Execution]) -> None:
+        by_seq = {message.seq: message for message in [*self.context.messages, *messages]}
+        by_id = {execution.id: execution for execution in [*self.context.executions, *executions]}
+        self.context = self.context.model_copy(
+            update={
+                "messages": [by_seq[seq] for seq in sorted(by_seq)],
+                "executions": sorted(by_id.values(), key=lambda call: (call.step, call.call_index)),
+            }
+        )
+
+    def _update_task(self, **changes: Any) -> None:
+        task: Task = self.context.task.model_copy(update=changes)
+        self.context = self.context.model_copy(update={"task": task})
+
+
+def _added(usage: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    return {**usage, **{name: (usage.get(name) or 0) + value for name, value in more.items()}}
