@@ -21,6 +21,7 @@ MANIFEST = Path(__file__).parent / "supabase_api"
 ENTRY = Path("node_modules") / "@supabase" / "lite" / "dist" / "cli" / "index.js"
 
 _FILES = ("package.json", "package-lock.json")
+_FIELDS = frozenset({"code", "syscall", "errno", "path", "dest", "A", "npm"})
 _POLL_SECONDS = 0.1
 
 
@@ -52,7 +53,7 @@ async def install(cache: Path | None = None) -> Path:
         return target
     try:
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        async with _locked(target.with_suffix(".lock")):
+        async with locked(target.with_suffix(".lock")):
             if not is_installed(cache):
                 await _install(target)
     except OSError as error:
@@ -61,7 +62,8 @@ async def install(cache: Path | None = None) -> Path:
 
 
 @asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
+async def locked(path: Path) -> AsyncIterator[None]:
+    """Hold the installer's lock; waits for another process that holds it."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:
@@ -90,12 +92,11 @@ async def _install(target: Path) -> None:
 
 
 async def _npm_ci(folder: Path, scratch: Path) -> None:
-    node = wheels.node()
     program = Program(
         name="npm",
         # No package of the lockfile needs an install script, so none gets to run one.
         argv=[
-            *(str(node.packages / node.program), str(wheels.npm_script()), "ci", "--ignore-scripts"),
+            *(str(wheels.node().path), str(wheels.npm_script()), "ci", "--ignore-scripts", "--prefer-offline"),
             *("--no-audit", "--no-fund", "--no-update-notifier", "--progress=false", "--loglevel=error"),
         ],
         environment={**os.environ, "npm_config_update_notifier": "false"},
@@ -113,10 +114,7 @@ async def _npm_ci(folder: Path, scratch: Path) -> None:
 
 
 def _reason(log: Path) -> str:
-    # npm ends with the path of its own log; the first error lines say what was wrong.
-    lines = [
-        line.removeprefix("npm error ").strip()
-        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
-    ]
-    said = [line for line in lines if line and not line.startswith(("code ", "A complete log", "npm warn"))]
-    return said[0] if said else last_line(log) or "npm said nothing"
+    # npm reports fields first, then a sentence, then the path of a log of its own.
+    lines = [line.removeprefix("npm error ").strip() for line in log.read_text(errors="replace").splitlines()]
+    sentences = [line for line in lines if line and line.split()[0] not in _FIELDS]
+    return sentences[0] if sentences else last_line(log) or "npm said nothing"

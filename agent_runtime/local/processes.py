@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ LOGS_KEPT = 3
 
 # The start time is computed from the boot time, which the kernel may correct a little.
 _START_TOLERANCE_SECONDS = 0.5
+
+_POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -196,14 +199,23 @@ def _recorded_process(state: dict[str, object]) -> psutil.Process | None:
         same_command = isinstance(argv, list) and process.cmdline()[-len(argv) :] == argv
     except (psutil.Error, KeyError, ValueError):
         return None
-    return process if same_start and same_command and process.status() != psutil.STATUS_ZOMBIE else None
+    return process if same_start and same_command and not _has_ended(process) else None
 
 
 def _end(process: psutil.Process, stop_signal: signal.Signals, seconds: float) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(stop_signal)
-        try:
-            process.wait(seconds)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(seconds)
+    for number in (stop_signal, signal.SIGKILL):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if _has_ended(process):
+                return
+            time.sleep(_POLL_SECONDS)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    # An orphan that ended stays a zombie where process 1 is no init, as in many containers.
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

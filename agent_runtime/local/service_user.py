@@ -35,7 +35,8 @@ class ServiceUser:
     def may_execute(self, path: Path) -> bool:
         """Whether this user may run the program or enter the folder: tried, because ACLs and mounts count too."""
         try:
-            done = subprocess.run(["test", "-x", str(path)], cwd="/", check=False, **self.spawn_arguments)
+            argv = ["/bin/sh", "-c", 'test -x "$0"', str(path)]
+            done = subprocess.run(argv, cwd="/", check=False, **self.spawn_arguments)
         except OSError as error:
             raise ConfigError(
                 f"cannot start programs as the user {self.name} ({error.strerror}): start as an unprivileged user"

@@ -17,7 +17,8 @@ from agent_runtime.errors import ConfigError
 from agent_runtime.local import api_packages, cluster, ports, wheels
 from agent_runtime.local.api import SupabaseApi
 from agent_runtime.local.folder import POSTGRES_MAJOR, DataFolder
-from agent_runtime.local.model import STAND_IN, Ollama, ScriptedModelServer, find_ollama
+from agent_runtime.local.model_server import STAND_IN, ScriptedModelServer
+from agent_runtime.local.ollama import Ollama, find_ollama
 from agent_runtime.local.postgres import LocalPostgres
 from agent_runtime.local.processes import stop_left_behind
 from agent_runtime.local.secrets import Secrets, load_or_generate
@@ -73,13 +74,15 @@ class Stack:
             self.folder = DataFolder.open(self.data_dir)
             self._opened.callback(self.folder.close)
             self.data_dir = self.folder.path
+            await self._find_model_server()
             await self._stop_left_behind()
             self.secrets: Secrets = load_or_generate(self.folder.secrets)
             self._ports = self._choose_ports()
             await self._start_postgres()
             await self._start_api()
             await self._timed("schema", self._apply_schema)
-            await self._timed("model server", self._start_model_server)
+            if self.ollama is None:
+                await self._timed("model server", self._start_model_server)
             self.folder.keep(ports=self._ports, versions=self._versions())
             self._announce()
         except BaseException:
@@ -164,6 +167,12 @@ class Stack:
         await self._timed(name, lambda: self._start(name, worker))
         return worker
 
+    async def _find_model_server(self) -> None:
+        if self._script and self._model_url:
+            raise ConfigError("--script is for the stand-in and --model-url for another server: give one of them")
+        if self._look_for_ollama:
+            self.ollama = await find_ollama(self._model_url)
+
     async def _stop_left_behind(self) -> None:
         found = await asyncio.to_thread(stop_left_behind, self.folder.records)
         if found:
@@ -217,15 +226,10 @@ class Stack:
         await asyncio.to_thread(schema.apply, self.database_url)
 
     async def _start_model_server(self) -> None:
-        if self._look_for_ollama:
-            self.ollama = await find_ollama(self._model_url)
-        elif self._model_url:
-            raise ConfigError("--script is for the stand-in and --model-url for another server: give one of them")
-        if self.ollama is None:
-            self.model_server = ScriptedModelServer(
-                port=self._ports["model"], records=self.folder.records, logs=self.folder.logs, script=self._script
-            )
-            await self._start("model server", self.model_server)
+        self.model_server = ScriptedModelServer(
+            port=self._ports["model"], records=self.folder.records, logs=self.folder.logs, script=self._script
+        )
+        await self._start("model server", self.model_server)
 
     async def _start(self, name: str, part: Part) -> None:
         await part.start()

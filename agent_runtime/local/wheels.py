@@ -33,6 +33,11 @@ class Bundle:
     program: str
     parts: tuple[str, ...]
 
+    @property
+    def path(self) -> Path:
+        """The program inside the wheel."""
+        return self.packages / self.program
+
 
 def postgres(major: int) -> Bundle:
     """The `postgres` program of this major version.
@@ -85,9 +90,8 @@ def reachable(bundle: Bundle, user: ServiceUser | None) -> Path:
 
     Raises `ConfigError` when even the copy is out of reach.
     """
-    program = bundle.packages / bundle.program
-    if user is None or user.may_execute(program):
-        return program
+    if user is None or user.may_execute(bundle.path):
+        return bundle.path
     copy = cache_folder() / "programs" / bundle.name
     if not copy.exists():
         _copy(bundle, copy)
@@ -118,7 +122,7 @@ def _copy(bundle: Bundle, target: Path) -> None:
 
 
 def _present(bundle: Bundle, problem: str) -> Bundle:
-    if not (bundle.packages / bundle.program).is_file():
+    if not bundle.path.is_file():
         raise ConfigError(f"{problem}: {REMEDY}")
     return bundle
 

@@ -1,0 +1,271 @@
+"""`agent-runtime up` as a process, the way an operator meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+STARTED = "Stop with Ctrl-C."
+
+
+class Up:
+    """A running `up`, with its output line by line."""
+
+    def __init__(self, data_dir: Path, home: Path, *arguments: str, path: str | None = None) -> None:
+        self.data_dir = data_dir
+        self.output = ""
+        environment = {**os.environ, "HOME": str(home), "PYTHONUNBUFFERED": "1", "OLLAMA_HOST": "127.0.0.1:9"}
+        for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+            environment[name] = str(home)
+        if path is not None:
+            environment["PATH"] = path
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agent_runtime", "up", "--data-dir", str(data_dir), "--no-worker", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            cwd=home,
+        )
+
+    def wait_for(self, text: str) -> str:
+        """Read on until a line holds the text; the line."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+            if text in line:
+                return line
+        raise AssertionError(f"up ended without saying {text!r}:\n{self.output}")
+
+    def end(self) -> int:
+        """Read the rest; the exit code."""
+        assert self.process.stdout is not None
+        self.output += self.process.stdout.read()
+        return self.process.wait(30)
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    @property
+    def running(self) -> dict[str, str]:
+        state = json.loads((self.data_dir / "stack-running.json").read_text())
+        assert isinstance(state, dict)
+        return state
+
+    def pid_of(self, part: str) -> int:
+        return int(json.loads((self.data_dir / "processes" / f"{part}.json").read_text())["pid"])
+
+
+StartUp = Callable[..., Up]
+
+
+@pytest.fixture
+def data_dir(open_folder: Path, tmp_path: Path) -> Iterator[Path]:
+    folder = open_folder / f"up-{tmp_path.name}"
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start_up(data_dir: Path, tmp_path: Path) -> Iterator[StartUp]:
+    """Starts `up` on the test's folder; whatever still runs at the end is ended."""
+    started: list[Up] = []
+
+    def start(*arguments: str, path: str | None = None) -> Up:
+        started.append(Up(data_dir, tmp_path, *arguments, path=path))
+        return started[-1]
+
+    yield start
+    for up in started:
+        if up.process.poll() is None:
+            up.interrupt()
+        assert up.process.stdout is not None
+        up.process.stdout.close()
+    assert processes_of(data_dir) == []
+
+
+def processes_of(data_dir: Path) -> list[str]:
+    """The command lines of all processes that have to do with a data folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd().startswith(str(data_dir)) or str(data_dir) in " ".join(process.cmdline()):
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_up_says_where_everything_is_and_ctrl_c_leaves_no_process(start_up: StartUp, data_dir: Path) -> None:
+    up = start_up()
+    up.wait_for(STARTED)
+
+    key = up.running["publishable_key"]
+    assert httpx.get(f"{up.running['supabase_url']}/auth/v1/health", headers={"apikey": key}).is_success
+    assert up.running["supabase_url"] in up.output
+    assert "stand-in" in up.output
+    password = json.loads((data_dir / "first-user.json").read_text())["password"]
+    assert password not in up.output
+
+    assert up.interrupt() == 0
+    assert processes_of(data_dir) == []
+    assert not (data_dir / "stack-running.json").exists()
+
+
+def test_the_second_start_keeps_addresses_data_and_first_user(start_up: StartUp, data_dir: Path) -> None:
+    first = start_up()
+    first.wait_for(STARTED)
+    addresses = {key: value for key, value in first.running.items() if key != "pid"}
+    first.process.terminate()
+    assert first.end() == 0
+
+    second = start_up()
+    second.wait_for(STARTED)
+    assert {key: value for key, value in second.running.items() if key != "pid"} == addresses
+    assert "signed in" in second.output
+    assert "new database cluster" not in second.output
+    assert second.interrupt() == 0
+
+
+def test_secrets_are_for_the_owner_alone(start_up: StartUp, data_dir: Path) -> None:
+    up = start_up()
+    up.wait_for(STARTED)
+    for name in ("secrets.json", "first-user.json", "stack-running.json", "logs/supabase-api.log", "logs/postgres.log"):
+        assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600, name
+    for name in ("logs", "processes", "postgres", "api"):
+        assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o700, name
+    # Root's folder is passed through by the user that runs Postgres, who cannot list it.
+    assert stat.S_IMODE(data_dir.stat().st_mode) == (0o711 if os.geteuid() == 0 else 0o700)
+    passwords = [
+        value for name, value in json.loads((data_dir / "secrets.json").read_text()).items() if "key" not in name
+    ]
+    texts = [(data_dir / "logs" / "postgres.log").read_text(), (data_dir / "logs" / "supabase-api.log").read_text()]
+    assert [password for password in passwords for text in texts if password in text] == []
+
+
+def test_a_second_up_on_the_same_folder_says_where_the_first_is(start_up: StartUp) -> None:
+    first = start_up()
+    first.wait_for(STARTED)
+    second = start_up()
+    assert second.end() == 2
+    assert second.output.count("\n") == 1
+    assert first.running["supabase_url"] in second.output
+    assert str(first.process.pid) in second.output
+
+
+def test_ctrl_c_during_the_start_leaves_nothing(start_up: StartUp, data_dir: Path) -> None:
+    up = start_up()
+    up.wait_for("Postgres")
+    assert up.interrupt() == 0
+    assert processes_of(data_dir) == []
+    assert STARTED not in up.output
+
+    again = start_up()
+    again.wait_for(STARTED)
+    assert again.interrupt() == 0
+
+
+def test_after_kill_9_the_next_up_stops_what_was_left_running(start_up: StartUp, data_dir: Path) -> None:
+    # Without setpriv, as on macOS, the children outlive their parent.
+    killed = start_up(path="/nowhere")
+    killed.wait_for(STARTED)
+    orphans = [psutil.Process(killed.pid_of(part)) for part in ("postgres", "supabase-api", "model-server")]
+    killed.process.kill()
+    killed.end()
+    assert all(orphan.is_running() for orphan in orphans)
+
+    up = start_up()
+    up.wait_for(STARTED)
+    assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in orphans)
+    assert "stopped what an earlier start had left running" in " ".join(up.output.split())
+    assert up.interrupt() == 0
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+def test_kill_9_of_up_takes_its_children_along(start_up: StartUp, data_dir: Path) -> None:
+    up = start_up()
+    up.wait_for(STARTED)
+    up.process.kill()
+    up.end()
+    wait_until(lambda: processes_of(data_dir) == [])
+
+
+def test_a_part_that_dies_is_started_again(start_up: StartUp) -> None:
+    up = start_up()
+    up.wait_for(STARTED)
+    for part, shown in (("supabase-api", "Supabase API"), ("postgres", "Postgres")):
+        os.kill(up.pid_of(part), signal.SIGKILL)
+        up.wait_for(f"{shown} is back")
+    key = up.running["publishable_key"]
+    answer = httpx.post(
+        f"{up.running['supabase_url']}/auth/v1/signup",
+        headers={"apikey": key},
+        json={"email": "after@example.org", "password": "long enough 1"},
+    )
+    assert answer.is_success
+    assert up.interrupt() == 0
+
+
+def test_a_port_in_use_is_one_line_and_exit_2(start_up: StartUp, data_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        up = start_up("--port", str(port))
+        assert up.end() == 2
+    assert up.output.count("\n") == 1
+    assert str(port) in up.output
+
+
+def test_a_kept_port_that_is_taken_by_now_gives_way_and_says_so(start_up: StartUp, data_dir: Path) -> None:
+    first = start_up()
+    first.wait_for(STARTED)
+    port = int(first.running["supabase_url"].rsplit(":", 1)[1])
+    assert first.interrupt() == 0
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        second = start_up()
+        second.wait_for(STARTED)
+    assert not second.running["supabase_url"].endswith(f":{port}")
+    assert f"port {port} (api) is in use" in " ".join(second.output.split())
+
+
+def test_a_data_folder_of_a_newer_version_is_left_alone(start_up: StartUp, data_dir: Path) -> None:
+    data_dir.mkdir()
+    kept = json.dumps({"format": 99, "postgres_major": 21, "ports": {}})
+    (data_dir / "stack.json").write_text(kept)
+    up = start_up()
+    assert up.end() == 2
+    assert up.output.count("\n") == 1
+    assert "newer version" in up.output
+    assert (data_dir / "stack.json").read_text() == kept
+    assert not (data_dir / "postgres").exists()
+
+
+def test_a_model_server_that_was_named_and_does_not_answer_is_no_stand_in(start_up: StartUp) -> None:
+    up = start_up("--model-url", "http://127.0.0.1:9")
+    assert up.end() == 2
+    assert up.output.splitlines()[-1].startswith("agent-runtime: no model server answers at http://127.0.0.1:9")
