@@ -1,0 +1,305 @@
+"""A person's client: Supabase as the signed-in person, under row-level security."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+from uuid import UUID, uuid4
+
+import httpx
+from postgrest.exceptions import APIError
+from supabase import AsyncClient, AsyncClientOptions, acreate_client
+
+from agent_runtime.errors import ConfigError, InvalidInput, NotFound, Unavailable
+from agent_runtime.person.attachments import Attachment, open_attachments
+from agent_runtime.person.auth import unreachable
+from agent_runtime.person.records import (
+    AgentRow,
+    EventRow,
+    ExecutionRow,
+    FileRow,
+    MessageRow,
+    TaskRow,
+    ToolRow,
+)
+from agent_runtime.person.refusals import refusal
+from agent_runtime.person.session import LOG_IN, Session
+from agent_runtime.person.tokens import Tokens
+from agent_runtime.storage import Storage, Stored, is_loopback, storage_path
+
+DEFAULT_FILE_LIMIT_BYTES = 104_857_600
+_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+_AT_ONCE = 1_000
+_IDS_AT_ONCE = 100
+_EXECUTION_COLUMNS = (
+    "id, status, step, call_index, input_parameters, output_result, error_message, execution_time_ms, tools(name)"
+)
+
+
+class Person:
+    """One signed-in person. `async with Person(session) as person`.
+
+    Every method raises `Denied` when the database refuses or the session is over, and `Unavailable` when Supabase does
+    not answer. Without `keep` the session on disk is neither read nor written.
+    """
+
+    def __init__(self, session: Session, *, keep: bool = True) -> None:
+        self._tokens = Tokens(session, keep=keep)
+        self._url, self._key = session.supabase_url.rstrip("/"), session.publishable_key
+        self._config: dict[str, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises `ConfigError` when the session lay idle for longer than `session_timeout`."""
+        session = self._tokens.session
+        self._refuse_if_idle(None)
+        self._http = httpx.AsyncClient(auth=self._tokens, timeout=_TIMEOUT, trust_env=not is_loopback(self._url))
+        options = AsyncClientOptions(
+            # Given here so that supabase-py does not ask Auth.
+            headers={"Authorization": f"Bearer {session.access_token}"},
+            auto_refresh_token=False,
+            persist_session=False,
+            httpx_client=self._http,
+            # A command says at once that nobody answers; who watches tries again in its own time.
+            postgrest_client_retry=False,
+        )
+        self._supabase: AsyncClient = await acreate_client(self._url, self._key, options)
+        # Without the header it leaves it to the http client's `auth`, which puts a token that is still good.
+        del self._supabase.postgrest.headers["Authorization"]
+        self._storage = Storage(self._url, self._key, access_token=self._tokens.access_token)
+        try:
+            await self._read_config()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tokens.touch(self._session_timeout_seconds())
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+        await self._storage.aclose()
+
+    @property
+    def session(self) -> Session:
+        """The session as it is now; tokens change while it is used."""
+        return self._tokens.session
+
+    # -- tasks ---------------------------------------------------------------------------------------------------
+
+    async def submit(
+        self,
+        prompt: str,
+        files: Sequence[Path] = (),
+        *,
+        agent: str | None = None,
+        priority: int = 1,
+        title: str | None = None,
+        conversation: UUID | None = None,
+        idempotency_key: str | None = None,
+        limits: dict[str, Any] | None = None,
+    ) -> TaskRow:
+        """File a task, with its files. Either all of it is there afterwards or nothing.
+
+        The same `idempotency_key` gives the same task. Raises `InvalidInput` (empty or too long prompt, a file that
+        cannot be read or is over the limit, priority not within 1 to 5) and `NotFound` (agent, conversation).
+        """
+        if not prompt.strip():
+            raise InvalidInput("the prompt is empty: say what the agent should do")
+        if idempotency_key and files and self.session.user_id and (known := await self._task_with_key(idempotency_key)):
+            return known
+        task_id = uuid4()
+        with open_attachments(files, self.file_limit_bytes) as attachments:
+            rows = await self._upload(task_id, attachments)
+        return await self._submit_once(
+            {
+                "p_prompt": prompt,
+                "p_agent": agent,
+                "p_priority": priority,
+                "p_title": title,
+                "p_conversation": str(conversation) if conversation else None,
+                "p_task": str(task_id),
+                "p_files": rows,
+                "p_limits": limits or {},
+                "p_idempotency_key": idempotency_key or str(task_id),
+            }
+        )
+
+    async def task(self, task_id: UUID) -> TaskRow:
+        """Raises `NotFound`."""
+        rows = await self._ask(self._supabase.table("tasks").select("*").eq("id", str(task_id)))
+        if not rows:
+            raise NotFound(f"there is no task {task_id}: `agent-runtime tasks list` shows yours")
+        return TaskRow.model_validate(rows[0])
+
+    async def tasks(self, *, statuses: Iterable[str] = (), limit: int = 50) -> list[TaskRow]:
+        """The newest tasks first."""
+        query = self._supabase.table("tasks").select("*")
+        if wanted := list(statuses):
+            query = query.in_("status", wanted)
+        rows = await self._ask(query.order("created_at", desc=True).limit(limit))
+        return [TaskRow.model_validate(row) for row in rows]
+
+    async def cancel(self, task_id: UUID) -> TaskRow:
+        """End a task, or ask the worker that runs it to. Raises `NotFound`, `IllegalTransition`."""
+        return TaskRow.model_validate(await self._call("cancel_task", {"p_task": str(task_id)}))
+
+    async def answer(self, task_id: UUID, text: str) -> TaskRow:
+        """Tell the agent something; a task that waits for an answer goes on. Raises `NotFound`, `IllegalTransition`."""
+        return TaskRow.model_validate(await self._call("answer_task", {"p_task": str(task_id), "p_answer": text}))
+
+    async def decide(self, execution_id: UUID, *, approve: bool, reason: str | None = None) -> ExecutionRow:
+        """Let a tool call that waits for approval run, or deny it. Raises `NotFound`, `IllegalTransition`."""
+        decision = {"p_execution": str(execution_id), "p_approve": approve, "p_reason": reason}
+        return ExecutionRow.model_validate(await self._call("decide_execution", decision))
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    async def events(self, task_id: UUID, after_id: int = 0, limit: int = _AT_ONCE) -> list[EventRow]:
+        """The timeline after the event `after_id`, oldest first; ask again when `limit` came."""
+        query = self._supabase.table("task_events").select("id, kind, payload, created_at").eq("task_id", str(task_id))
+        rows = await self._ask(query.gt("id", after_id).order("id").limit(limit))
+        return [EventRow.model_validate(row) for row in rows]
+
+    async def executions(self, task_id: UUID, ids: Sequence[UUID] | None = None) -> list[ExecutionRow]:
+        """The task's tool executions in their order; `ids` picks some."""
+        rows = await self._rows_of(task_id, "tool_executions", _EXECUTION_COLUMNS, ["step", "call_index"], ids)
+        return [ExecutionRow.model_validate(row) for row in rows]
+
+    async def messages(self, task_id: UUID, ids: Sequence[UUID] | None = None) -> list[MessageRow]:
+        """The task's messages in their order; `ids` picks some."""
+        return [MessageRow.model_validate(row) for row in await self._rows_of(task_id, "messages", "*", ["seq"], ids)]
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    async def files(self, task_id: UUID) -> list[FileRow]:
+        """The task's files, what was uploaded and what was made, every version, oldest first."""
+        rows = await self._rows_of(task_id, "files", "*", ["created_at", "version"], None)
+        return [FileRow.model_validate(row) for row in rows]
+
+    async def download(self, file: FileRow, target: Path | BinaryIO) -> Stored:
+        """Write a file's bytes to `target` and hold them against the recorded sha256.
+
+        Raises `NotFound`, `StorageUnavailable` (also when the bytes are others than recorded), `OSError`.
+        """
+        return await self._storage.download(file.file_path, target, sha256=file.file_hash)
+
+    @property
+    def file_limit_bytes(self) -> int:
+        """`file_upload_max_size` of the configuration."""
+        value = self._config.get("file_upload_max_size")
+        return int(value) if isinstance(value, int | float) else DEFAULT_FILE_LIMIT_BYTES
+
+    # -- the platform ----------------------------------------------------------------------------------------------
+
+    async def runtime_status(self) -> dict[str, Any]:
+        """`{"workers": alive, "my_pending": tasks, "schema_version": number}`."""
+        status = await self._call("runtime_status", {})
+        return status if isinstance(status, dict) else {}
+
+    async def agents(self) -> list[AgentRow]:
+        """The agents that may be asked for."""
+        rows = await self._ask(self._supabase.table("agents").select("*").eq("is_active", "true").order("name"))
+        return [AgentRow.model_validate(row) for row in rows]
+
+    async def tools(self) -> list[ToolRow]:
+        """Every tool, enabled or not."""
+        rows = await self._ask(self._supabase.table("tools").select("*").order("name"))
+        return [ToolRow.model_validate(row) for row in rows]
+
+    # -- how -------------------------------------------------------------------------------------------------------
+
+    async def _upload(self, task_id: UUID, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
+        tenant_id = await self._tenant_id() if attachments else ""
+        rows = []
+        for attachment in attachments:
+            path = storage_path(tenant_id, task_id, attachment.name)
+            stored = await self._storage.upload(path, attachment.file, attachment.mime_type)
+            rows.append(
+                {
+                    "filename": attachment.name,
+                    "original_filename": attachment.name,
+                    "file_path": path,
+                    "file_size": stored.size_bytes,
+                    "mime_type": attachment.mime_type,
+                    "file_hash": stored.sha256,
+                }
+            )
+        return rows
+
+    async def _submit_once(self, arguments: dict[str, Any]) -> TaskRow:
+        try:
+            return TaskRow.model_validate(await self._call("submit_task", arguments))
+        except Unavailable:
+            # The answer may have been lost on its way; by its key the task is filed once, however often it is asked.
+            await asyncio.sleep(1)
+            return TaskRow.model_validate(await self._call("submit_task", arguments))
+
+    async def _task_with_key(self, key: str) -> TaskRow | None:
+        # An admin sees the tasks of others too, whose keys are their own.
+        mine = self._supabase.table("tasks").select("*").eq("user_id", self.session.user_id)
+        rows = await self._ask(mine.eq("idempotency_key", key).limit(1))
+        return TaskRow.model_validate(rows[0]) if rows else None
+
+    async def _tenant_id(self) -> str:
+        rows = await self._ask(self._supabase.table("tenants").select("id"))
+        if not rows:
+            raise ConfigError(f"{self.session.email} has no profile, or it was deactivated: ask an admin, or {LOG_IN}")
+        return str(rows[0]["id"])
+
+    async def _read_config(self) -> None:
+        rows = await self._ask(self._supabase.table("system_config").select("config_key, config_value"))
+        self._config = {row["config_key"]: row["config_value"] for row in rows}
+        self._refuse_if_idle(self._session_timeout_seconds())
+        self._tokens.touch(self._session_timeout_seconds())
+
+    def _refuse_if_idle(self, timeout_seconds: float | None) -> None:
+        session = self._tokens.session
+        if session.is_idle(time.time(), timeout_seconds):
+            allowed = timeout_seconds or session.timeout_seconds
+            raise ConfigError(
+                f"the session of {session.email} was not used for longer than session_timeout ({allowed:g} s): {LOG_IN}"
+            )
+
+    def _session_timeout_seconds(self) -> float | None:
+        value = self._config.get("session_timeout")
+        return float(value) if isinstance(value, int | float) and value > 0 else None
+
+    async def _rows_of(
+        self, task_id: UUID, table: str, columns: str, order: Sequence[str], ids: Sequence[UUID] | None
+    ) -> list[Any]:
+        """Every row of the task, page by page, since the API gives so many at once and no more."""
+        rows: list[Any] = []
+        batches = [None] if ids is None else [ids[i : i + _IDS_AT_ONCE] for i in range(0, len(ids), _IDS_AT_ONCE)]
+        for batch in batches:
+            while True:
+                query = self._supabase.table(table).select(columns).eq("task_id", str(task_id))
+                if batch is not None:
+                    query = query.in_("id", [str(one) for one in batch])
+                for column in order:
+                    query = query.order(column)
+                start = len(rows) if batch is None else 0
+                page = await self._ask(query.order("id").range(start, start + _AT_ONCE - 1))
+                rows.extend(page)
+                if len(page) < _AT_ONCE:
+                    break
+        return rows
+
+    async def _call(self, function: str, arguments: dict[str, Any]) -> Any:
+        return await self._ask(self._supabase.rpc(function, arguments))
+
+    async def _ask(self, query: Any) -> Any:
+        try:
+            return (await query.execute()).data
+        except APIError as error:
+            raise refusal(error, self._url) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise unreachable(self._url, error) from None
