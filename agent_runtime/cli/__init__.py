@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -41,6 +42,14 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if os.environ.get("AGENT_RUNTIME_DEBUG"):
+            raise
+        sys.stderr.write(
+            f"agent-runtime: internal error, {type(error).__name__}: {str(error).strip().splitlines()[:1]}; "
+            "set AGENT_RUNTIME_DEBUG=1 to see where\n"
+        )
+        sys.exit(1)
 
 
 def _register() -> None:

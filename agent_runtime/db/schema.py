@@ -40,7 +40,7 @@ def apply(conninfo: str) -> SchemaStatus:
     with connect(conninfo) as connection:
         require_known_version(status(connection))
         try:
-            connection.execute(bootstrap_script())  # type: ignore[arg-type]  # our own files, not a user's text
+            connection.execute(bootstrap_script())
         except psycopg.errors.InsufficientPrivilege as error:
             raise ConfigError(f"the role in DATABASE_URL may not install the schema: {explain(error)}") from error
         return status(connection)

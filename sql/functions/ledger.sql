@@ -3,6 +3,8 @@
 -- Locks are taken in one order everywhere: the task's row, then the conversation's advisory lock, then the rest. The task's
 -- row makes writes of one run serialise with a reap or a cancel; the conversation's lock makes the order of messages.seq and
 -- of task_events.id the order of commit, so that a reader who resumes after the last id it saw misses nothing.
+-- Rows are locked FOR NO KEY UPDATE: a foreign key's own lock, taken by a message that names the task while it holds the
+-- conversation, must not wait for us, or each would wait for the other.
 --
 -- Error codes that clients map to exceptions:
 --   AR001 lease lost          AR002 not found           AR003 not in a state that allows this
@@ -53,7 +55,7 @@ declare
   v_task public.tasks;
 begin
   -- Lock first, compare after: a rescue that commits while we wait for the lock is then seen, and the late write refused.
-  select * into v_task from public.tasks t where t.id = p_task for update;
+  select * into v_task from public.tasks t where t.id = p_task for no key update;
   if not found or v_task.status <> 'running' or v_task.lease_token is distinct from p_lease then
     raise exception using errcode = 'AR001', message = format('the lease on task %s is lost', p_task);
   end if;
@@ -68,7 +70,7 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_execution public.tool_executions;
 begin
-  select * into v_execution from public.tool_executions e where e.id = p_execution and e.task_id = p_task for update;
+  select * into v_execution from public.tool_executions e where e.id = p_execution and e.task_id = p_task for no key update;
   if not found then
     raise exception using errcode = 'AR002', message = format('task %s has no tool execution %s', p_task, p_execution);
   end if;

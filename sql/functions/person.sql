@@ -17,13 +17,13 @@ declare
   v_me uuid := (select private.me());
   v_agent uuid;
   v_conversation uuid := p_conversation;
-  v_title text := left(btrim(coalesce(nullif(btrim(p_title), ''), split_part(btrim(p_prompt), E'\n', 1))), 255);
+  v_title text := left(private.trimmed(coalesce(nullif(private.trimmed(p_title), ''), split_part(private.trimmed(p_prompt), E'\n', 1))), 255);
   v_task public.tasks;
 begin
   if v_me is null then
     raise exception using errcode = '42501', message = 'sign in to submit a task';
   end if;
-  if btrim(coalesce(p_prompt, '')) = '' then
+  if private.trimmed(p_prompt) = '' then
     raise exception using errcode = 'AR005', message = 'the prompt is empty: say what the agent should do';
   end if;
   if octet_length(p_prompt) > 262144 then
@@ -32,7 +32,14 @@ begin
       message = format('limit prompt_bytes reached: the prompt has %s bytes, at most 262144 are taken; put long text into a file',
                        octet_length(p_prompt));
   end if;
-  if p_priority not between 1 and 5 then
+  -- The embedded API hands JSON arguments over as strings that hold the JSON.
+  if jsonb_typeof(p_files) = 'string' then
+    p_files := (p_files #>> '{}')::jsonb;
+  end if;
+  if jsonb_typeof(p_limits) = 'string' then
+    p_limits := (p_limits #>> '{}')::jsonb;
+  end if;
+  if p_priority is null or p_priority not between 1 and 5 then
     raise exception using errcode = 'AR005', message = format('priority %s is not between 1 and 5', p_priority);
   end if;
   if p_idempotency_key is not null then
@@ -44,7 +51,6 @@ begin
 
   if v_conversation is null then
     v_agent := private.agent_named(p_agent);
-    insert into public.conversations (title, user_id, agent_id) values (v_title, v_me, v_agent) returning id into v_conversation;
   else
     select c.agent_id into v_agent from public.conversations c where c.id = v_conversation and c.user_id = v_me;
     if not found then
@@ -56,14 +62,18 @@ begin
   end if;
 
   begin
+    if v_conversation is null then
+      insert into public.conversations (title, user_id, agent_id) values (v_title, v_me, v_agent) returning id into v_conversation;
+    end if;
     insert into public.tasks (id, conversation_id, agent_id, title, description, priority, limits, run_after, idempotency_key)
     values (
-      coalesce(p_task, gen_random_uuid()), v_conversation, v_agent, v_title, p_prompt, p_priority, p_limits, p_run_after,
+      coalesce(p_task, gen_random_uuid()), v_conversation, v_agent, v_title, p_prompt, p_priority, p_limits,
+      case when p_run_after > now() then p_run_after end,
       p_idempotency_key
     )
     returning * into v_task;
   exception when unique_violation then
-    -- The same key at the same moment: one of the two submitted it.
+    -- The same key at the same moment: one of the two submitted it, and the other's conversation is undone with its task.
     select * into v_task from public.tasks t where t.user_id = v_me and t.idempotency_key = p_idempotency_key;
     if found then
       return v_task;
@@ -92,6 +102,11 @@ $$;
 comment on function public.submit_task(text, text, integer, text, uuid, uuid, jsonb, jsonb, timestamptz, text) is
   'Files a task for the signed-in person. Files are uploaded first, to {tenant}/{p_task}/…, and named in p_files: array of '
   '{"filename", "original_filename", "file_path", "file_size", "mime_type", "file_hash"}. The same p_idempotency_key gives the same task.';
+
+create or replace function private.trimmed(p_text text) returns text
+language sql immutable set search_path = '' as $$
+  select coalesce(btrim(p_text, E' \t\r\n\f\v'), '')
+$$;
 
 create or replace function private.agent_named(p_name text) returns uuid
 language plpgsql stable security invoker set search_path = '' as $$
@@ -146,15 +161,20 @@ declare
   v_me uuid := (select private.me());
   v_task public.tasks;
 begin
-  select * into v_task from public.tasks t where t.id = p_task and t.user_id = v_me for update;
+  select * into v_task from public.tasks t where t.id = p_task and t.user_id = v_me for no key update;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no task %s of yours', p_task);
   end if;
   if v_task.status not in ('pending', 'running', 'waiting', 'paused') then
     raise exception using errcode = 'AR003', message = format('task %s is %s already', p_task, v_task.status);
   end if;
-  if btrim(coalesce(p_answer, '')) = '' then
+  if private.trimmed(p_answer) = '' then
     raise exception using errcode = 'AR005', message = 'the answer is empty';
+  end if;
+  if octet_length(p_answer) > 262144 then
+    raise exception using
+      errcode = 'AR006',
+      message = format('limit prompt_bytes reached: the answer has %s bytes, at most 262144 are taken', octet_length(p_answer));
   end if;
   perform private.add_message(v_task, 'user', p_answer, '{}');
   if v_task.status = 'waiting' and v_task.wait_reason = 'answer' then
@@ -175,12 +195,15 @@ declare
   v_task public.tasks;
   v_execution public.tool_executions;
 begin
+  if p_approve is null then
+    raise exception using errcode = 'AR005', message = 'p_approve is true or false';
+  end if;
   -- The task first, as everywhere.
   select t.* into v_task
   from public.tasks t
   join public.tool_executions e on e.task_id = t.id
   where e.id = p_execution and t.user_id = v_me
-  for update of t;
+  for no key update of t;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no tool execution %s of yours', p_execution);
   end if;

@@ -1,6 +1,6 @@
 -- Taking tasks, and taking back those whose worker died.
 
-create or replace function public.worker_claim(p_worker uuid, p_limit integer, p_lease_seconds numeric)
+create or replace function public.worker_claim(p_worker uuid, p_limit integer, p_lease_seconds double precision)
 returns setof public.tasks
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -19,7 +19,7 @@ begin
     where t.status = 'pending' and t.run_after is null and t.user_id <> all (v_full || v_busy)
     order by t.priority desc, t.created_at, t.id
     limit 1
-    for update skip locked;
+    for no key update skip locked;
 
     if not found then
       -- Nothing at all but users that others are counting: wait for one of them. Holding no other such lock, we cannot
@@ -53,7 +53,7 @@ begin
   end loop;
 end
 $$;
-comment on function public.worker_claim(uuid, integer, numeric) is
+comment on function public.worker_claim(uuid, integer, double precision) is
   'Leases up to p_limit pending tasks: by priority, then age, never more per user than max_concurrent_tasks.';
 
 create or replace function private.make_due() returns void
@@ -64,7 +64,7 @@ language sql security definer set search_path = '' as $$
     where d.status = 'pending' and d.run_after <= now()
     order by d.run_after
     limit 1000
-    for update skip locked
+    for no key update skip locked
   )
 $$;
 
@@ -79,7 +79,7 @@ begin
     where t.status = 'running' and t.lease_expires_at < now()
     order by t.lease_expires_at
     limit p_limit
-    for update skip locked
+    for no key update skip locked
   loop
     perform pg_catalog.set_config('agent_runtime.actor', 'reaper', true);
     if v_task.cancel_requested_at is not null then

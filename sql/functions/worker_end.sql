@@ -31,8 +31,9 @@ language sql stable security definer set search_path = '' as $$
     when 'answer' then not exists (
       select from public.messages m
       join public.tasks t on t.id = p_task and t.conversation_id = m.conversation_id
-      where m.role = 'user'
-        and m.seq > coalesce((select max(a.seq) from public.messages a where a.task_id = p_task and a.role <> 'user'), 0)
+      where m.role = 'user' and (m.task_id = p_task or m.task_id is null)
+        -- After the turn that asked: the answer may be here before the asking itself is recorded as done.
+        and m.seq > coalesce((select max(a.seq) from public.messages a where a.task_id = p_task and a.role = 'assistant'), 0)
     )
     else true
   end
@@ -65,7 +66,7 @@ end
 $$;
 
 create or replace function public.worker_release(
-  p_task uuid, p_lease uuid, p_delay_seconds numeric default 0, p_reason text default null
+  p_task uuid, p_lease uuid, p_delay_seconds double precision default 0, p_reason text default null
 ) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -84,5 +85,5 @@ begin
   end if;
 end
 $$;
-comment on function public.worker_release(uuid, uuid, numeric, text) is
+comment on function public.worker_release(uuid, uuid, double precision, text) is
   'Gives a task back without counting an attempt: on shutdown, or for later when the model server is away.';

@@ -24,7 +24,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 create or replace function public.worker_renew(
-  p_worker uuid, p_tasks uuid[], p_leases uuid[], p_lease_seconds numeric
+  p_worker uuid, p_tasks uuid[], p_leases uuid[], p_lease_seconds double precision
 ) returns table (task_id uuid, held boolean, cancel_requested boolean, pause_requested boolean)
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -45,7 +45,7 @@ begin
     left join renewed r on r.id = a.task_id;
 end
 $$;
-comment on function public.worker_renew(uuid, uuid[], uuid[], numeric) is
+comment on function public.worker_renew(uuid, uuid[], uuid[], double precision) is
   'Prolongs the leases that are still held and says of each task whether it is, and whether somebody asked to stop it.';
 
 create or replace function public.worker_stopped(p_worker uuid) returns void

@@ -79,13 +79,13 @@ declare
   v_message uuid;
   v_call record;
 begin
-  if p_step = v_steps then
+  if p_step = v_steps and p_step > 0 then
     -- Recorded already: the answer was lost on its way. Say again what was recorded.
     select m.id into v_message
     from public.messages m
     where m.task_id = p_task and m.role = 'assistant' and (m.metadata ->> 'step')::integer = p_step;
     return private.turn_record(v_message);
-  elsif p_step <> v_steps + 1 then
+  elsif p_step is distinct from v_steps + 1 then
     raise exception using
       errcode = 'AR003', message = format('step %s cannot be recorded after step %s of task %s', p_step, v_steps, p_task);
   end if;
@@ -273,7 +273,7 @@ declare
 begin
   case p_effect ->> 'kind'
     when 'plan_set' then
-      v_phases := jsonb_array_length(p_effect -> 'phases');
+      v_phases := case when jsonb_typeof(p_effect -> 'phases') = 'array' then jsonb_array_length(p_effect -> 'phases') else 0 end;
       if v_phases not between 1 and 50 then
         raise exception using errcode = 'AR005', message = 'a plan has 1 to 50 phases';
       end if;

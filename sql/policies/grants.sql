@@ -35,16 +35,17 @@ grant update on public.tasks, public.conversations to service_role;
 -- Functions. Nothing in private is callable but what the caller's own policies, triggers and functions name.
 revoke all on all functions in schema private from public, anon, authenticated, service_role, agent_worker;
 grant execute on function
-  private.me(), private.my_tenant(), private.is_admin(), private.can_write(), private.acts_as_owner(oid), private.agent_named(text)
+  private.me(), private.my_tenant(), private.is_admin(), private.can_write(), private.acts_as_owner(oid), private.agent_named(text),
+  private.trimmed(text)
   to authenticated, service_role;
 
 revoke all on function
   public.update_updated_at_column(),
   public.worker_register(uuid, text, integer, text, integer),
   public.worker_config(),
-  public.worker_renew(uuid, uuid[], uuid[], numeric),
+  public.worker_renew(uuid, uuid[], uuid[], double precision),
   public.worker_stopped(uuid),
-  public.worker_claim(uuid, integer, numeric),
+  public.worker_claim(uuid, integer, double precision),
   public.worker_reap(integer),
   public.worker_context(uuid, uuid),
   public.worker_new_messages(uuid, uuid, bigint),
@@ -53,7 +54,7 @@ revoke all on function
   public.worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb),
   public.worker_suspend(uuid, uuid, text),
   public.worker_settle(uuid, uuid, text, jsonb, text),
-  public.worker_release(uuid, uuid, numeric, text),
+  public.worker_release(uuid, uuid, double precision, text),
   public.worker_add_files(uuid, uuid, jsonb),
   public.worker_expired_files(integer),
   public.worker_forget_files(uuid[]),
@@ -68,9 +69,9 @@ revoke all on function
 grant execute on function
   public.worker_register(uuid, text, integer, text, integer),
   public.worker_config(),
-  public.worker_renew(uuid, uuid[], uuid[], numeric),
+  public.worker_renew(uuid, uuid[], uuid[], double precision),
   public.worker_stopped(uuid),
-  public.worker_claim(uuid, integer, numeric),
+  public.worker_claim(uuid, integer, double precision),
   public.worker_reap(integer),
   public.worker_context(uuid, uuid),
   public.worker_new_messages(uuid, uuid, bigint),
@@ -79,7 +80,7 @@ grant execute on function
   public.worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb),
   public.worker_suspend(uuid, uuid, text),
   public.worker_settle(uuid, uuid, text, jsonb, text),
-  public.worker_release(uuid, uuid, numeric, text),
+  public.worker_release(uuid, uuid, double precision, text),
   public.worker_add_files(uuid, uuid, jsonb),
   public.worker_expired_files(integer),
   public.worker_forget_files(uuid[])

@@ -4,9 +4,13 @@
 -- usage counts, which are the runtime's pulse and not decisions. Long texts are recorded as their digest and length, since
 -- the row itself is kept; values under names that sound secret, and sensitive configuration, as "***".
 
-create or replace function private.masked(p_value jsonb) returns jsonb
+create or replace function private.masked(p_value jsonb, p_depth integer default 0) returns jsonb
 language plpgsql immutable set search_path = '' as $$
 begin
+  -- What a model or a client nested deeper than anything meant would exhaust the server's stack here, and stop the write.
+  if p_depth > 32 then
+    return jsonb_build_object('sha256', private.digest(p_value), 'length', length(p_value::text));
+  end if;
   case jsonb_typeof(p_value)
     when 'object' then
       return (
@@ -16,14 +20,14 @@ begin
             case
               when e.key ~* '(^|_)(password|passwd|secret|token|api_?key|authorization|credentials?|cookie|private_key)$'
                 and jsonb_typeof(e.value) <> 'null' then '"***"'::jsonb
-              else private.masked(e.value)
+              else private.masked(e.value, p_depth + 1)
             end
           ), '{}'
         )
         from jsonb_each(p_value) e
       );
     when 'array' then
-      return (select coalesce(jsonb_agg(private.masked(a.value)), '[]') from jsonb_array_elements(p_value) a);
+      return (select coalesce(jsonb_agg(private.masked(a.value, p_depth + 1)), '[]') from jsonb_array_elements(p_value) a);
     when 'string' then
       if length(p_value #>> '{}') > 1024 then
         return jsonb_build_object('sha256', private.digest(p_value), 'length', length(p_value #>> '{}'));

@@ -34,7 +34,7 @@ begin
   where c.id = new.conversation_id;
   perform private.require_agent(new.agent_id, new.tenant_id, new.user_id);
   if new.parent_task_id is not null and not exists (
-    select from public.tasks p where p.id = new.parent_task_id and p.tenant_id = new.tenant_id
+    select from public.tasks p where p.id = new.parent_task_id and p.user_id = new.user_id
   ) then
     raise exception using errcode = 'AR002', message = format('there is no task %s', new.parent_task_id);
   end if;
@@ -77,6 +77,10 @@ begin
   select t.tenant_id, t.conversation_id into new.tenant_id, new.conversation_id from public.tasks t where t.id = new.task_id;
   if new.tenant_id is null then
     raise exception using errcode = 'AR002', message = format('there is no task %s', new.task_id);
+  end if;
+  if new.filename ~ '^/|/$|//|(^|/)\.\.?(/|$)' or new.filename = '' then
+    raise exception using
+      errcode = 'AR005', message = format('filename %s is not a path in the workspace', to_jsonb(new.filename::text));
   end if;
   -- Storage lets somebody read the bytes at file_path who may read this row: so the path must be this task's own.
   if not starts_with(new.file_path, new.tenant_id || '/' || new.task_id || '/') or new.file_path ~ '(^|/)\.\.?(/|$)' then

@@ -13,9 +13,14 @@ begin
       new.status <> 'pending' or new.lease_token is not null or new.worker_id is not null or new.attempts <> 0
       or new.result is not null or new.started_at is not null or new.completed_at is not null or new.usage <> '{}'
       or new.plan <> '[]' or new.tainted or new.cancel_requested_at is not null or new.current_phase <> 1
-      or new.total_phases <> 1 or new.progress_percentage <> 0 or new.error_message is not null
+      or new.total_phases <> 1 or new.pause_requested_at is not null or new.progress_percentage <> 0 or new.error_message is not null
     ) then
       raise exception using errcode = '42501', message = 'a task begins as pending, with nothing done yet';
+    end if;
+    if not private.acts_as_owner(tg_relid) then
+      -- Its age is its place in the queue; how many workers it may kill is not its owner's to raise.
+      new.created_at := now();
+      new.max_attempts := least(new.max_attempts, 5);
     end if;
     return new;
   end if;
@@ -69,6 +74,16 @@ begin
   if tg_op = 'INSERT' then
     return new;
   end if;
+  if new.status = 'running' and old.status in ('pending', 'awaiting_approval', 'running') then
+    select * into v_tool from public.tools t where t.id = new.tool_id;
+    if not v_tool.is_enabled then
+      raise exception using errcode = 'AR003', message = format('tool %s is disabled', v_tool.name);
+    end if;
+    if old.status = 'awaiting_approval' or (private.tool_needs_approval(v_tool) and new.decided_at is null) then
+      raise exception using
+        errcode = 'AR004', message = format('tool execution %s of %s has not been approved', new.id, v_tool.name);
+    end if;
+  end if;
   if new.status is distinct from old.status and not (
     case old.status
       when 'pending' then new.status in ('running', 'failed', 'cancelled')
@@ -81,18 +96,8 @@ begin
     raise exception using
       errcode = 'AR003', message = format('tool execution %s cannot go from %s to %s', old.id, old.status, new.status);
   end if;
-  if new.status = 'running' then
-    select * into v_tool from public.tools t where t.id = new.tool_id;
-    if not v_tool.is_enabled then
-      raise exception using errcode = 'AR003', message = format('tool %s is disabled', v_tool.name);
-    end if;
-    if private.tool_needs_approval(v_tool) and new.decided_at is null then
-      raise exception using
-        errcode = 'AR004', message = format('tool execution %s of %s has not been approved', new.id, v_tool.name);
-    end if;
-  end if;
-  -- What was approved, or is running, is what was asked for.
-  if new.input_digest is distinct from old.input_digest and old.status <> 'pending' then
+  -- What was approved, or is running, is what was asked for. The digest is set after this trigger, so the arguments are compared.
+  if new.input_parameters is distinct from old.input_parameters and (old.status <> 'pending' or old.decided_at is not null) then
     raise exception using errcode = 'AR003', message = format('the arguments of execution %s cannot change', old.id);
   end if;
   return new;
