@@ -1,0 +1,56 @@
+"""A database that a module shares, and a connection whose changes go away with the test.
+
+shared_database   one clone per module, on Postgres 18 and again on 16: for tests that change nothing, or roll back
+connection        its owner's connection, in a transaction that is rolled back at the end
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from agent_runtime.local import cluster as clusters
+
+if TYPE_CHECKING:
+    from tests.conftest import Cluster, Database
+    from tests.db.impersonation import Connection
+
+
+@pytest.fixture(scope="module", params=[18, 16], ids=["pg18", "pg16"])
+def shared_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Each of the two in turn, for a whole module."""
+    found: Cluster = request.getfixturevalue(f"postgres{request.param}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def shared_database(shared_cluster: Cluster) -> Iterator[Database]:
+    """A database of this module, with our SQL installed."""
+    name = f"module_{uuid.uuid4().hex}"
+    superuser = shared_cluster.postgres.superuser_conninfo
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        for statement in clusters.database_statements(name, template="installed"):
+            connection.execute(statement)
+    yield shared_cluster.database(name)
+    with psycopg.connect(superuser, autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def shared_connection(shared_database: Database) -> Iterator[Connection]:
+    """The owner's connection, open for the module."""
+    with psycopg.connect(shared_database.owner, autocommit=True, row_factory=dict_row) as connection:
+        yield connection
+
+
+@pytest.fixture
+def connection(shared_connection: Connection) -> Iterator[Connection]:
+    """The owner's connection, in a transaction that is rolled back."""
+    with shared_connection.transaction(force_rollback=True):
+        yield shared_connection
