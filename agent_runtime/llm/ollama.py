@@ -7,8 +7,10 @@ schemas down to what its types know. Its `_request` streams any body into any ty
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
+from functools import cache
 from typing import Any, cast
 from uuid import uuid4
 
@@ -102,6 +104,7 @@ class OllamaChat:
                 base_url,
                 timeout=httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds)),
                 limits=httpx.Limits(max_keepalive_connections=0),
+                verify=_tls(),
             )
         except (ValueError, httpx.InvalidURL) as error:
             raise ConfigError(f"model server URL {base_url!r} is not a URL ({error}): use http://HOST:PORT") from None
@@ -203,6 +206,12 @@ class OllamaChat:
             code = "in mid-answer" if status == -1 else f"with {status}"
             return _Passing(f"the model server at {self.base_url} failed {code}: {text}")
         return ModelError(f"the model server at {self.base_url} refused the request with {status}: {text}")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Reading the certificates takes longer than a whole request to a server on the same machine.
+    return httpx.create_ssl_context()
 
 
 class _Passing(ModelUnavailable):

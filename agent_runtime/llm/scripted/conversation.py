@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agent_runtime.context import CUT_NOTE, NOT_RUN
 from agent_runtime.llm.frames import unframe
 from agent_runtime.llm.parse_answer import parse_answer
 from agent_runtime.llm.scripted.wire import ChatRequest, Message
@@ -45,6 +46,8 @@ class Conversation:
     last_result: Step | None = None
     """The call whose result is the newest message; None when the person spoke last."""
     episodes: list[Episode] = field(default_factory=list)
+    cut: bool = False
+    """Earlier messages were left out to make the rest fit."""
 
     @classmethod
     def read(cls, request: ChatRequest) -> Conversation:
@@ -60,6 +63,8 @@ class Conversation:
             self._called(message)
         elif message.role == "tool":
             self._result(message.tool_name, message.tool_call_id, message.content)
+        elif message.role == "system":
+            self.cut = self.cut or message.content == CUT_NOTE
         elif message.role == "user":
             results = unframe(message.content)
             if results is not None:
@@ -67,7 +72,14 @@ class Conversation:
                     self._result(name, "", content)
             else:
                 self.last_user, self.turns_since_user, self.last_result = message.content, 0, None
-                self.episodes.append(Episode.of(message.content))
+                self._person_wrote(Episode.of(message.content))
+
+    def _person_wrote(self, episode: Episode) -> None:
+        # A word in passing, while the work goes on, does not begin it anew.
+        if self.episodes and self.episodes[-1].under_way and not episode.files:
+            self.episodes[-1].asides.append(episode.request)
+        else:
+            self.episodes.append(episode)
 
     def _called(self, message: Message) -> None:
         if not self.episodes:
@@ -95,6 +107,13 @@ class Episode:
     request: str
     files: tuple[Attachment, ...]
     steps: list[Step] = field(default_factory=list)
+    asides: list[str] = field(default_factory=list)
+    """What the person wrote while the work went on."""
+
+    @property
+    def under_way(self) -> bool:
+        last = self.steps[-1] if self.steps else None
+        return last is not None and last.name != "task_complete" and last.result not in (None, NOT_RUN)
 
     @classmethod
     def of(cls, message: str) -> Episode:
@@ -105,19 +124,23 @@ class Episode:
         return cls(words.strip(), files)
 
 
-def offered_tools(request: ChatRequest) -> frozenset[str]:
-    """The tools that the request offers, natively or as choices of a schema."""
-    native = {str(tool.get("function", {}).get("name", "")) for tool in request.tools}
+def offered_tools(request: ChatRequest) -> dict[str, frozenset[str]]:
+    """The tools that the request offers, natively or as choices of a schema, and the arguments that each takes."""
+    offered = {}
+    for tool in request.tools:
+        function = tool.get("function") or {}
+        offered[str(function.get("name", ""))] = _argument_names(function.get("parameters"))
     schema = request.format if isinstance(request.format, dict) else {}
-    return frozenset(name for name in native | set(_schema_tools(schema)) if name)
+    for choice in schema.get("anyOf", ()):
+        properties = choice.get("properties", {})
+        name = properties.get("tool", {}).get("const")
+        if isinstance(name, str):
+            offered[name] = _argument_names(properties.get("arguments"))
+    return offered
 
 
-def _schema_tools(schema: dict[str, Any]) -> list[str]:
-    names = []
-    for choice in [schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())]:
-        named = choice.get("properties", {}).get("tool", {}) if isinstance(choice, dict) else {}
-        names += [named["const"]] if "const" in named else list(named.get("enum", ()))
-    return [name for name in names if isinstance(name, str)]
+def _argument_names(parameters: Any) -> frozenset[str]:
+    return frozenset(parameters.get("properties", {})) if isinstance(parameters, dict) else frozenset()
 
 
 def as_json(call: dict[str, Any]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
 
+@cache
 def program(name: str) -> str:
     """The source of a program as one file that runs on its own.
 
