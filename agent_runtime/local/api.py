@@ -4,6 +4,7 @@ The workarounds for this server are all here and in `sql/local/cluster_roles.sql
 
 - It must have both keys and `--no-admin`, or requests without a key run as `service_role`.
 - It logs in as a role that owns nothing in `public`, so that its blanket grants change nothing.
+- It reads the tables of the database once, when it starts: after `agent-runtime db apply` it must start again.
 - Storage is behind a flag, and it prints the database's address: the password goes by the environment.
 """
 

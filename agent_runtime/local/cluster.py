@@ -31,6 +31,16 @@ async def set_up(postgres: LocalPostgres, secrets: Secrets, *, database: str = D
         await _create_database(connection, database)
 
 
+async def has_api_schemas(database_url: str) -> bool:
+    """Whether the API has made the schemas that our SQL refers to."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        found = await connection.execute(
+            "select to_regclass('auth.users') is not null and to_regclass('storage.objects') is not null"
+        )
+        row = await found.fetchone()
+        return bool(row and row[0])
+
+
 def database_statements(name: str, *, template: str = "template1") -> tuple[sql.Composed, ...]:
     """The statements that make a database as the stack has it, for the superuser in autocommit."""
     return (

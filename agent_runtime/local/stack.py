@@ -79,8 +79,9 @@ class Stack:
             self.secrets: Secrets = load_or_generate(self.folder.secrets)
             self._ports = self._choose_ports()
             await self._start_postgres()
-            await self._start_api()
+            await self._prepare_api()
             await self._timed("schema", self._apply_schema)
+            await self._timed("Supabase API", lambda: self._start("Supabase API", self.api))
             if self.ollama is None:
                 await self._timed("model server", self._start_model_server)
             self.folder.keep(ports=self._ports, versions=self._versions())
@@ -205,7 +206,7 @@ class Stack:
         await self._timed("Postgres", lambda: self._start("Postgres", self.postgres))
         await self._timed("roles", lambda: cluster.set_up(self.postgres, self.secrets))
 
-    async def _start_api(self) -> None:
+    async def _prepare_api(self) -> None:
         if not api_packages.is_installed():
             await self._timed("Supabase API from npm", api_packages.install)
         self.api = SupabaseApi(
@@ -217,7 +218,16 @@ class Stack:
             logs=self.folder.logs,
             user=self.folder.user,
         )
-        await self._timed("Supabase API", lambda: self._start("Supabase API", self.api))
+        if not await cluster.has_api_schemas(self.database_url):
+            await self._timed("schemas auth and storage", self._make_api_schemas)
+
+    async def _make_api_schemas(self) -> None:
+        # It makes them when it starts, and our SQL refers to them; but it reads the tables only once, so it starts
+        # again when ours are there.
+        try:
+            await self.api.start()
+        finally:
+            await self.api.stop()
 
     async def _apply_schema(self) -> None:
         statements = (resources.sql() / "local" / "api_schemas.sql").read_bytes()

@@ -42,7 +42,7 @@ async def test_a_failed_install_is_one_line_and_leaves_nothing(tmp_path: Path, m
 
 async def test_a_cancelled_install_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A registry that takes connections and never answers.
-    silent = await asyncio.start_server(lambda reader, writer: reader.read(), "127.0.0.1", 0)
+    silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
     async with silent:
         port = silent.sockets[0].getsockname()[1]
         monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{port}")
