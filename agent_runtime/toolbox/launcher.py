@@ -142,10 +142,9 @@ def _signal(pid: int, number: int) -> None:
 
 def _become(spec: dict[str, Any], command: list[str]) -> None:
     """Replace this process with the command; the order matters: each step needs the rights that the next gives up."""
-    inside_first = spec["landlock"] is not None or spec["uid"] is None
-    if inside_first:
-        # Beneath a home of mode 0700 the folder can be entered only before the rights are gone.
-        os.chdir(spec["folder"])
+    # Beneath a home of mode 0700 the folder can be entered only before the rights are gone, and a folder that belongs
+    # to the unprivileged id, by a root without capabilities, only after.
+    entered = _entered(spec["folder"])
     ruleset = _landlock_ruleset(spec["landlock"]) if spec["landlock"] is not None else None
     _prefer_for_out_of_memory()
     _set_limits(spec["limits"])
@@ -153,7 +152,7 @@ def _become(spec: dict[str, Any], command: list[str]) -> None:
         os.setgroups([])
         os.setgid(spec["gid"])
         os.setuid(spec["uid"])
-    if not inside_first:
+    if not entered:
         os.chdir(spec["folder"])
     os.umask(0o022)
     if _LINUX:
@@ -169,6 +168,14 @@ def _become(spec: dict[str, Any], command: list[str]) -> None:
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())
         os._exit(127)
+
+
+def _entered(folder: str) -> bool:
+    try:
+        os.chdir(folder)
+    except PermissionError:
+        return False
+    return True
 
 
 def _prefer_for_out_of_memory() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -43,7 +44,7 @@ async def run_process(
     `stop_signal` is what makes the process take everything below it along: SIGKILL for bubblewrap, whose namespace
     dies with it, SIGTERM for the launcher, which cleans up itself. Raises `OSError` when there is no such program.
     """
-    process = await _spawn(argv, environment or {}, with_input=stdin is not None)
+    process = await _spawn(argv, environment or {}, stop_signal, with_input=stdin is not None)
     stdout, stderr = _Tail(output_limit_bytes), _Tail(output_limit_bytes)
     timed_out = flooded = False
     try:
@@ -101,7 +102,7 @@ class _Tail:
 
 
 async def _spawn(
-    argv: Sequence[str], environment: Mapping[str, str], *, with_input: bool
+    argv: Sequence[str], environment: Mapping[str, str], stop_signal: signal.Signals, *, with_input: bool
 ) -> asyncio.subprocess.Process:
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
@@ -118,7 +119,7 @@ async def _spawn(
     except asyncio.CancelledError:
         # The process may be there already, and then it must be ended in order.
         with suppress(OSError):
-            await _to_the_end(_end(await starting, signal.SIGTERM))
+            await _to_the_end(_end(await starting, stop_signal))
         raise
 
 
@@ -153,8 +154,9 @@ async def _feed(stream: asyncio.StreamWriter, content: bytes) -> None:
 async def _end(process: asyncio.subprocess.Process, stop_signal: signal.Signals) -> None:
     for number in (stop_signal, signal.SIGKILL):
         if process.returncode is None:
+            # The group, because bwrap's two halves are tied together only some time after they were started.
             with suppress(ProcessLookupError):
-                process.send_signal(number)
+                os.killpg(process.pid, number)
         # Everything that was started holds the pipes; their end is the proof that it is gone.
         with suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):

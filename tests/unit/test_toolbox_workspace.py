@@ -60,7 +60,7 @@ def test_a_path_that_leads_out_or_is_nonsense_is_refused_with_a_reason(
 @pytest.mark.parametrize("target", ["../secret.txt", "/etc/passwd", "/proc/self/environ"])
 def test_a_link_out_is_neither_read_nor_followed_by_a_write(workspace: Workspace, target: str) -> None:
     (workspace.root / "link").symlink_to(target)
-    with pytest.raises(ToolRefused, match="leads out|link"):
+    with pytest.raises(ToolRefused, match=r"leads out|link"):
         workspace.read_bytes("link")
     workspace.write_bytes("link", b"mine")
     assert (workspace.root.parent / "secret.txt").read_text() == "not yours"
@@ -70,7 +70,7 @@ def test_a_link_out_is_neither_read_nor_followed_by_a_write(workspace: Workspace
 def test_a_linked_folder_leads_nowhere(workspace: Workspace) -> None:
     (workspace.root / "up").symlink_to("..")
     for use in (workspace.read_bytes, lambda name: workspace.write_bytes(name, b"x")):
-        with pytest.raises(ToolRefused, match="leads out|link"):
+        with pytest.raises(ToolRefused, match=r"leads out|link"):
             use("up/secret.txt")
     with pytest.raises(ToolRefused):
         list(workspace.entries("up"))
@@ -91,7 +91,7 @@ def test_without_openat2_no_link_is_followed(workspace: Workspace) -> None:
     try:
         os.close(beneath._open_step_by_step(root, "real/file.txt", os.O_RDONLY))
         for path in ("link/file.txt", "link"):
-            with pytest.raises(OSError):
+            with pytest.raises(OSError, match=r"link|directory|links"):
                 beneath._open_step_by_step(root, path, os.O_RDONLY)
     finally:
         os.close(root)
