@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from agent_runtime.cli import doctor as doctor
-from agent_runtime.cli import model_server as model_server
-from agent_runtime.cli import up as up
 from agent_runtime.cli import db as db
+from agent_runtime.cli import doctor as doctor
+from agent_runtime.cli import login as login
+from agent_runtime.cli import model_server as model_server
 from agent_runtime.cli import run as run
+from agent_runtime.cli import submit as submit
+from agent_runtime.cli import up as up
+from agent_runtime.cli import watch as watch

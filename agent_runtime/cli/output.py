@@ -1,0 +1,131 @@
+"""What commands print: text that cannot steer the terminal, tables, and JSON for programs.
+
+What an agent or a file's name says is hostile: a terminal escape could rewrite the screen, set the clipboard or hide
+what stands there. So everything that came from outside goes through `clean`, and no console here reads markup.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# No alternative looks past the next escape, so that hostile text cannot make this slow.
+_ESCAPES = re.compile(
+    r"(?:\x1b[PX^_\]]|[\x90\x98\x9d-\x9f])[^\x1b\x07\x80-\x9f]*(?:\x1b\\|\x07|\x9c)"  # title, clipboard, hyperlinks
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor, erasing
+    r"|\x1b[ -/]*[0-~]"
+)
+# Overrides of the writing direction show text in another order than it has.
+_TURNS_TEXT = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+STATUS_STYLES = {
+    "completed": "green",
+    "running": "cyan",
+    "pending": "yellow",
+    "waiting": "magenta",
+    "awaiting_approval": "magenta",
+    "paused": "yellow",
+    "failed": "red",
+    "denied": "red",
+    "in_doubt": "red",
+    "cancelled": "bright_black",
+}
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console that takes text as it is; no colour when piped."""
+    stream = sys.stderr if stderr else sys.stdout
+    if hasattr(stream, "reconfigure"):
+        # A terminal that cannot show a character gets a question mark, not a traceback.
+        stream.reconfigure(errors="replace")
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=not stream.isatty())
+
+
+def clean(text: str) -> str:
+    """`text` without terminal escapes, control characters (but for newline and tab) and turned writing direction."""
+    text = _ESCAPES.sub("", text.replace("\r\n", "\n"))
+    return "".join(character for character in text if character in "\n\t" or not _is_harmful(character))
+
+
+def one_line(text: str, width: int = 200) -> str:
+    """`clean`, on one line of at most `width` characters."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output; ASCII, so that nothing in it can steer a terminal."""
+    sys.stdout.write(json.dumps(_plain(value), ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+
+
+def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], *, empty: str) -> None:
+    """A table for a terminal, tab-separated lines when piped; `empty` is said when there is no row."""
+    cells = [[cell if isinstance(cell, Text) else Text(one_line(cell, 500)) for cell in row] for row in rows]
+    if not cells:
+        make_console(stderr=True).print(Text(empty))
+    elif not console.is_terminal:
+        for row in cells:
+            console.print("\t".join(cell.plain for cell in row))
+    else:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in cells:
+            table.add_row(*row)
+        console.print(table)
+
+
+def status_text(status: str) -> Text:
+    """A status in its colour."""
+    return Text(status, style=STATUS_STYLES.get(status, ""))
+
+
+def size_text(size_bytes: int) -> str:
+    """`1.2 kB`."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1_000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1_000
+    raise AssertionError("unreachable")
+
+
+def duration_text(milliseconds: float | None) -> str:
+    """`12 ms`, `3.4 s`, `2 min 5 s`; empty when it is not known."""
+    if milliseconds is None:
+        return ""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1_000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def time_text(moment: datetime | None) -> str:
+    """In the terminal's own time zone."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
+
+
+def _is_harmful(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs") or character in _TURNS_TEXT
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,82 @@
+"""`agent-runtime submit`: file a task, and wait for it if asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent_runtime.cli import app
+from agent_runtime.cli.acting import as_person, parse_id, say_if_nobody_works
+from agent_runtime.cli.output import make_console, print_json
+from agent_runtime.cli.watch import exit_code, follow, follow_as
+from agent_runtime.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from agent_runtime.person.client import Person
+    from agent_runtime.person.records import TaskRow
+
+# The database refuses over 256 KiB; this only keeps an endless stream out of memory.
+_MOST_PROMPT_CHARACTERS = 4_000_000
+
+
+@app.command(epilog="Example: agent-runtime submit 'Which month sold best?' --file sales.csv --wait")
+def submit(
+    prompt: Annotated[str, typer.Argument(help="What to do, in words; - reads standard input.")],
+    file: Annotated[list[Path] | None, typer.Option(help="A file for the agent; may be given several times.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The agent's name; `agents list` shows them.")] = None,
+    priority: Annotated[int, typer.Option(help="1 to 5; 5 goes first.")] = 1,
+    title: Annotated[str | None, typer.Option(help="Title; else the prompt's first line.")] = None,
+    conversation: Annotated[str | None, typer.Option(metavar="ID", help="Go on in this conversation.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--idempotency-key", help="The same key gives the same task, however often.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The task as JSON.")] = False,
+) -> None:
+    """File a task for an agent.
+
+    With --wait it exits with 0 when the task is completed, with 1 when it failed or was cancelled.
+    """
+    words = _prompt(prompt)
+    in_conversation = parse_id(conversation, "conversation") if conversation else None
+
+    async def work(person: Person) -> TaskRow:
+        task = await person.submit(
+            words,
+            file or [],
+            agent=agent,
+            priority=priority,
+            title=title,
+            conversation=in_conversation,
+            idempotency_key=key,
+        )
+        return await _after(person, task, wait=wait, as_json=as_json)
+
+    task = as_person(work)
+    if wait:
+        raise typer.Exit(exit_code(task))
+
+
+def _prompt(given: str) -> str:
+    words = sys.stdin.read(_MOST_PROMPT_CHARACTERS) if given == "-" else given
+    if not words.strip():
+        raise InvalidInput("the prompt is empty: say what the agent should do")
+    return words
+
+
+async def _after(person: Person, task: TaskRow, *, wait: bool, as_json: bool) -> TaskRow:
+    if not wait:
+        if as_json:
+            print_json(task)
+        else:
+            make_console().print(f"Task {task.id} is {task.status}.\nWatch it with: agent-runtime watch {task.id}")
+        await say_if_nobody_works(person, make_console(stderr=True))
+        return task
+    if not as_json:
+        return await follow_as(person, task.id, as_json=False)
+    task = await follow(person, task.id, make_console(stderr=True), on_event=lambda _: None)
+    print_json(task)
+    return task

@@ -1,0 +1,149 @@
+"""What each event of a timeline says, in one line: the same words on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from rich.text import Text
+
+from agent_runtime.cli.output import duration_text, one_line, size_text
+from agent_runtime.person.records import EventRow
+from agent_runtime.person.timeline import OVER, Call, Timeline
+
+CONTROL_TOOLS = frozenset({"plan_set", "plan_advance", "message_notify", "message_ask", "task_complete"})
+"""Tools whose effect has an event of its own, so that a call that went well says nothing new."""
+
+_VALUE_CHARACTERS = 60
+_ARGUMENTS_CHARACTERS = 120
+
+_MARKS = {
+    "completed": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "denied": ("✗", "red"),
+    "in_doubt": ("?", "red"),
+    "cancelled": ("–", "bright_black"),
+    "awaiting_approval": ("!", "magenta"),
+    "running": ("▸", "cyan"),
+}
+
+
+def describe(event: EventRow, timeline: Timeline, task_id: UUID) -> list[Text]:
+    """Lines for `event`; none when it says nothing to a person. `timeline` has taken the event already."""
+    payload = event.payload
+    match event.kind:
+        case "task.created":
+            return [Text("Task: ", style="bold") + Text(one_line(str(payload.get("title"))))]
+        case "task.status":
+            return _status(payload, timeline, task_id)
+        case "task.plan":
+            return _plan(payload)
+        case "task.control":
+            return [Text("asked to stop", style="yellow")]
+        case "task.notice":
+            return [Text(f"» {one_line(str(payload.get('text')), 2_000)}", style="bold")]
+        case "message.created":
+            return _message(payload, timeline)
+        case "execution.status":
+            return _execution(payload, timeline)
+        case "file.created":
+            return _file(payload)
+    return []
+
+
+def call_line(call: Call, status: str, milliseconds: float | None, error: str | None = None) -> Text:
+    """A call with its arguments shortened: `✓ file_read path="sales.csv"  12 ms`."""
+    mark, style = _MARKS.get(status, ("·", ""))
+    line = Text.assemble((f"{mark} ", style), (one_line(call.tool, 64), "bold"))
+    if arguments := arguments_text(call.arguments or {}):
+        line.append(f" {arguments}")
+    if taken := duration_text(milliseconds):
+        line.append(f"  {taken}", style="bright_black")
+    if error:
+        line.append(f"  {one_line(error, 160)}", style="red")
+    return line
+
+
+def arguments_text(arguments: dict[str, Any]) -> str:
+    """`path="sales.csv" limit=10`, each value and the whole shortened."""
+    pairs = (f"{one_line(str(name), 40)}={_value(value)}" for name, value in arguments.items())
+    return one_line(" ".join(pairs), _ARGUMENTS_CHARACTERS)
+
+
+def _value(value: Any) -> str:
+    # Cut before it is encoded: a value may be as long as a file.
+    if isinstance(value, str):
+        return json.dumps(one_line(value[: 4 * _VALUE_CHARACTERS], _VALUE_CHARACTERS), ensure_ascii=False)
+    return one_line(json.dumps(value, ensure_ascii=False), _VALUE_CHARACTERS)
+
+
+def _status(payload: dict[str, Any], timeline: Timeline, task_id: UUID) -> list[Text]:
+    status, previous = payload.get("status"), payload.get("previous")
+    match status:
+        case "running":
+            attempts = int(payload.get("attempts") or 0)
+            again = f"after {attempts} crashed run{'s' if attempts > 1 else ''}" if attempts else ""
+            return [Text(f"a worker runs it {again}".rstrip(), style="bright_black")]
+        case "waiting" if payload.get("wait_reason") == "answer":
+            return _question(timeline, task_id)
+        case "waiting" if payload.get("wait_reason") == "approval":
+            return [Text("waits for approval", style="magenta")]
+        case "pending" if previous == "running":
+            later = f", not before {payload['run_after']}" if payload.get("run_after") else ""
+            return [Text(f"given back by its worker{later}", style="yellow")]
+        case "pending":
+            return [Text("goes on", style="bright_black")]
+        case "failed":
+            return [Text(f"failed: {one_line(str(payload.get('error_message')), 1_000)}", style="red")]
+    return [Text(str(status), style="green" if status == "completed" else "yellow")]
+
+
+def _question(timeline: Timeline, task_id: UUID) -> list[Text]:
+    asked = [call.question for call in timeline.calls.values() if call.question]
+    question = one_line(asked[-1], 4_000) if asked else "the agent waits for an answer"
+    return [
+        Text(f"? {question}", style="bold magenta"),
+        Text(f'  answer with: agent-runtime tasks answer {task_id} "…"', style="magenta"),
+    ]
+
+
+def _plan(payload: dict[str, Any]) -> list[Text]:
+    phases = [one_line(str(phase.get("title")), 200) for phase in payload.get("plan") or [] if isinstance(phase, dict)]
+    current, progress = int(payload.get("current_phase") or 1), int(payload.get("progress_percentage") or 0)
+    if not phases or progress == 100:
+        return []
+    if current == 1 and progress == 0:
+        return [Text("Plan: ", style="bold") + Text(" · ".join(phases))]
+    if current > len(phases):
+        return []
+    return [Text(f"Phase {current} of {len(phases)}: ", style="bold") + Text(phases[current - 1])]
+
+
+def _message(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
+    said = timeline.said.get(UUID(payload["message_id"]))
+    if said is None or not said.text or not said.text.strip():
+        return []
+    if said.role == "user":
+        return [Text(f"you: {one_line(said.text, 1_000)}", style="bold")]
+    # Words without a call are the answer, which is shown whole at the end.
+    return [Text(one_line(said.text, 300), style="italic")] if said.has_calls else []
+
+
+def _execution(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
+    call, status = timeline.calls[UUID(payload["execution_id"])], str(payload.get("status"))
+    if status == "pending" or (call.tool in CONTROL_TOOLS and status in ("running", "completed")):
+        return []
+    step = Text(f"step {call.step}  ", style="bright_black")
+    milliseconds = payload.get("execution_time_ms") if status in OVER else None
+    lines = [step + call_line(call, status, milliseconds, payload.get("error_message"))]
+    if status == "awaiting_approval":
+        decide = f"agent-runtime tasks approve {call.execution_id}"
+        lines.append(Text(f"  allow it with: {decide}   or refuse: … tasks deny …", style="magenta"))
+    return lines
+
+
+def _file(payload: dict[str, Any]) -> list[Text]:
+    version = f" (version {payload['version']})" if (payload.get("version") or 1) > 1 else ""
+    name, size = one_line(str(payload.get("filename"))), size_text(int(payload.get("file_size") or 0))
+    return [Text(f"+ {name}{version}  {size}", style="blue")]

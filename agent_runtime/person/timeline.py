@@ -1,0 +1,215 @@
+"""A task's timeline as a fold: events go in, in their order, and what a screen shows comes out. No clock, no network.
+
+Events name rows; what is in the rows (a call's arguments, a message's text) is learned beside them: `wanted_executions`
+and `wanted_messages` say which rows a screen still has to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from agent_runtime.person.records import ENDED, EventRow, ExecutionRow, MessageRow
+
+OVER = frozenset({"completed", "failed", "denied", "in_doubt", "cancelled"})
+"""States of a tool execution after which its line on the screen is final."""
+
+
+@dataclass
+class Call:
+    """A tool call."""
+
+    execution_id: UUID
+    tool: str
+    step: int
+    call_index: int
+    status: str
+    execution_time_ms: int | None = None
+    error_message: str | None = None
+    arguments: dict[str, Any] | None = None
+    """None until its row was read."""
+
+    @property
+    def question(self) -> str | None:
+        """What the agent asks the person."""
+        question = (self.arguments or {}).get("question") if self.tool == "message_ask" else None
+        return question if isinstance(question, str) else None
+
+
+@dataclass
+class Said:
+    """A message of the person or the agent. `text` is None until its row was read."""
+
+    message_id: UUID
+    role: str
+    step: int | None
+    text: str | None = None
+    has_calls: bool = False
+
+
+@dataclass
+class FileSeen:
+    """A file that was given to the task or made by it."""
+
+    file_id: str
+    filename: str
+    version: int
+    size_bytes: int
+    made_by_agent: bool
+
+
+@dataclass
+class Timeline:
+    """What a screen shows of one task."""
+
+    title: str = ""
+    status: str = "pending"
+    wait_reason: str | None = None
+    attempts: int = 0
+    error_message: str | None = None
+    run_after: str | None = None
+    cancel_requested: bool = False
+    plan: list[str] = field(default_factory=list)
+    current_phase: int = 1
+    progress_percentage: int = 0
+    notices: list[str] = field(default_factory=list)
+    calls: dict[UUID, Call] = field(default_factory=dict)
+    said: dict[UUID, Said] = field(default_factory=dict)
+    files: list[FileSeen] = field(default_factory=list)
+    last_event_id: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Completed, failed or cancelled."""
+        return self.status in ENDED
+
+    @property
+    def step(self) -> int:
+        """The step that the run is at; 0 before the first."""
+        return max((call.step for call in self.calls.values()), default=0)
+
+    @property
+    def open_calls(self) -> list[Call]:
+        """Calls that are not over, in their order."""
+        calls = [call for call in self.calls.values() if call.status not in OVER]
+        return sorted(calls, key=lambda call: (call.step, call.call_index))
+
+    @property
+    def question(self) -> str | None:
+        """What the agent waits to be told, once its row was read."""
+        if (self.status, self.wait_reason) != ("waiting", "answer"):
+            return None
+        asked = [call.question for call in self.calls.values() if call.question]
+        return asked[-1] if asked else None
+
+    @property
+    def wanted_executions(self) -> list[UUID]:
+        """Calls whose arguments are not known yet."""
+        return [call.execution_id for call in self.calls.values() if call.arguments is None]
+
+    @property
+    def wanted_messages(self) -> list[UUID]:
+        """Messages of the person and the agent whose text is not known yet."""
+        return [said.message_id for said in self.said.values() if said.text is None]
+
+    def apply(self, event: EventRow) -> bool:
+        """Take the next event. False, and no change, when it was taken before."""
+        if event.id <= self.last_event_id:
+            return False
+        self.last_event_id = event.id
+        # A kind that a newer database writes is no reason to stop showing the rest.
+        if change := _CHANGES.get(event.kind):
+            change(self, event.payload)
+        return True
+
+    def learn(self, executions: Iterable[ExecutionRow] = (), messages: Iterable[MessageRow] = ()) -> None:
+        """Take what rows say that events only name."""
+        for row in executions:
+            if call := self.calls.get(row.id):
+                call.arguments = row.input_parameters
+        for message in messages:
+            if said := self.said.get(message.id):
+                said.text, said.has_calls = message.content, bool(message.tool_calls)
+
+    def stop_wanting(self) -> None:
+        """Rows that could not be read stay empty; nobody asks for them again."""
+        for call in self.calls.values():
+            call.arguments = call.arguments or {}
+        for said in self.said.values():
+            said.text = said.text or ""
+
+    def _task_created(self, payload: dict[str, Any]) -> None:
+        self.title = str(payload.get("title") or "")
+        self.status = str(payload.get("status") or self.status)
+
+    def _task_status(self, payload: dict[str, Any]) -> None:
+        self.status = str(payload.get("status") or self.status)
+        self.wait_reason = payload.get("wait_reason")
+        self.attempts = int(payload.get("attempts") or 0)
+        self.error_message = payload.get("error_message")
+        self.run_after = payload.get("run_after")
+        if self.status == "completed":
+            self.progress_percentage = 100
+
+    def _task_plan(self, payload: dict[str, Any]) -> None:
+        self.plan = [str(phase.get("title", "")) for phase in payload.get("plan") or [] if isinstance(phase, dict)]
+        self.current_phase = int(payload.get("current_phase") or 1)
+        self.progress_percentage = int(payload.get("progress_percentage") or 0)
+
+    def _task_control(self, payload: dict[str, Any]) -> None:
+        self.cancel_requested = self.cancel_requested or payload.get("request") == "cancel"
+
+    def _task_notice(self, payload: dict[str, Any]) -> None:
+        self.notices.append(str(payload.get("text") or ""))
+
+    def _message_created(self, payload: dict[str, Any]) -> None:
+        role = str(payload.get("role"))
+        # The task's first message is its prompt, and a tool's message repeats its call's result.
+        if role == "assistant" or (role == "user" and self.said):
+            message_id = UUID(payload["message_id"])
+            self.said[message_id] = Said(message_id, role, payload.get("step"))
+        elif role == "user":
+            message_id = UUID(payload["message_id"])
+            self.said[message_id] = Said(message_id, "prompt", None, text="")
+
+    def _execution_status(self, payload: dict[str, Any]) -> None:
+        execution_id = UUID(payload["execution_id"])
+        call = self.calls.get(execution_id)
+        if call is None:
+            call = Call(
+                execution_id,
+                tool=str(payload.get("tool") or "a tool"),
+                step=int(payload.get("step") or 0),
+                call_index=int(payload.get("call_index") or 0),
+                status="pending",
+            )
+            self.calls[execution_id] = call
+        call.status = str(payload.get("status") or call.status)
+        call.execution_time_ms = payload.get("execution_time_ms")
+        call.error_message = payload.get("error_message")
+
+    def _file_created(self, payload: dict[str, Any]) -> None:
+        self.files.append(
+            FileSeen(
+                file_id=str(payload.get("file_id")),
+                filename=str(payload.get("filename") or ""),
+                version=int(payload.get("version") or 1),
+                size_bytes=int(payload.get("file_size") or 0),
+                # Given files are recorded before the run begins.
+                made_by_agent=payload.get("execution_id") is not None or bool(self.calls),
+            )
+        )
+
+
+_CHANGES = {
+    "task.created": Timeline._task_created,
+    "task.status": Timeline._task_status,
+    "task.plan": Timeline._task_plan,
+    "task.control": Timeline._task_control,
+    "task.notice": Timeline._task_notice,
+    "message.created": Timeline._message_created,
+    "execution.status": Timeline._execution_status,
+    "file.created": Timeline._file_created,
+}
