@@ -8,6 +8,7 @@ declare
   v_task public.tasks;
   v_full uuid[] := '{}';     -- users who run as many tasks as they may
   v_busy uuid[] := '{}';     -- users for whom another claim is counting right now
+  v_counts boolean := false; -- whether we hold such a lock ourselves
   v_claimed integer := 0;
 begin
   perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || p_worker, true);
@@ -22,20 +23,27 @@ begin
     for no key update skip locked;
 
     if not found then
-      -- Nothing at all but users that others are counting: wait for one of them. Holding no other such lock, we cannot
-      -- deadlock; giving up instead would leave a claimable task lying until the next poll.
-      exit when v_claimed > 0 or cardinality(v_busy) = 0;
+      -- Nothing at all but users that others are counting: wait for one of them. Only while holding no such lock, so that
+      -- two claims never wait for each other; giving up instead would leave a claimable task lying until the next poll.
+      exit when v_counts or cardinality(v_busy) = 0;
       perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(v_busy[1]::text, 4202));
+      v_counts := true;
       v_busy := v_busy[2:];
       continue;
     end if;
 
+    -- Seen from afar, so that a user who is full is not locked.
+    if private.running_tasks(v_task.user_id) >= v_cap then
+      v_full := v_full || v_task.user_id;
+      continue;
+    end if;
     -- The cap holds under concurrency because one claim at a time counts a user's running tasks.
     if not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(v_task.user_id::text, 4202)) then
       v_busy := v_busy || v_task.user_id;
       continue;
     end if;
-    if (select count(*) from public.tasks r where r.user_id = v_task.user_id and r.status = 'running') >= v_cap then
+    v_counts := true;
+    if private.running_tasks(v_task.user_id) >= v_cap then
       v_full := v_full || v_task.user_id;
       continue;
     end if;
@@ -55,6 +63,11 @@ end
 $$;
 comment on function public.worker_claim(uuid, integer, double precision) is
   'Leases up to p_limit pending tasks: by priority, then age, never more per user than max_concurrent_tasks.';
+
+create or replace function private.running_tasks(p_user uuid) returns bigint
+language sql security definer set search_path = '' as $$
+  select count(*) from public.tasks t where t.user_id = p_user and t.status = 'running'
+$$;
 
 create or replace function private.make_due() returns void
 language sql security definer set search_path = '' as $$
@@ -81,6 +94,9 @@ begin
     limit p_limit
     for no key update skip locked
   loop
+    -- Its owner's tasks are being claimed: next time. A reap and a claim each hold several conversations, and would wait for
+    -- each other's over the same owner's.
+    continue when not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(v_task.user_id::text, 4202));
     perform pg_catalog.set_config('agent_runtime.actor', 'reaper', true);
     if v_task.cancel_requested_at is not null then
       perform private.end_task(v_task, 'cancelled', null, null);

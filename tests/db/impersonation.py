@@ -46,7 +46,7 @@ def person(connection: Connection, user: uuid.UUID) -> Iterator[None]:
 
 
 @contextmanager
-def refused(sqlstate: str, match: str = "") -> Iterator[None]:
+def refused(sqlstate: str, match: str | None = None) -> Iterator[None]:
     """The statement inside must be refused with this SQLSTATE, for a reason that matches."""
     with pytest.raises(psycopg.Error, match=match) as caught:
         yield
