@@ -99,7 +99,7 @@ class Desk:
             (self.folder / arguments["path"]).write_text(arguments["content"], encoding="utf-8")
             return f"{arguments['path']} now has {len(arguments['content'].encode())} bytes"
         if name == "file_read":
-            path = self.folder / arguments["path"]
+            path: Path = self.folder / arguments["path"]
             if path.suffix == ".pdf":
                 return "\n".join(str(page.extract_text()) for page in PdfReader(path).pages)
             return path.read_text(encoding="utf-8")

@@ -20,8 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.llm.scripted.programs.table import FIELD_LIMIT, ROWS_PER_CHUNK, CsvTable, JsonTable, is_json
-from agent_runtime.llm.scripted.programs.values import MISSING, Style, day_of, numbers_of, style_of
+from agent_runtime.llm.scripted.programs.table import ROWS_PER_CHUNK, CsvTable, JsonTable, is_json
+from agent_runtime.llm.scripted.programs.values import Style, days_of, is_missing, numbers_of, style_of
 
 DISTINCT_LIMIT = 10_000
 LONG_TEXT = 200
@@ -36,7 +36,6 @@ def main(arguments: list[str]) -> int:
     source = Path(arguments[0])
     target = Path(arguments[1] if len(arguments) > 1 else "profile.json")
     limit_bytes = int(arguments[2]) if len(arguments) > 2 else 12_000
-    csv.field_size_limit(FIELD_LIMIT)
     try:
         profile = profile_file(source)
     except (OSError, ValueError, csv.Error, RecursionError) as error:
@@ -48,13 +47,12 @@ def main(arguments: list[str]) -> int:
 
 
 def profile_file(source: Path) -> dict[str, Any]:
-    table = JsonTable(source) if is_json(source) else CsvTable(source)
+    if is_json(source):
+        return profile_table(source, JsonTable(source))
     try:
-        return profile_table(source, table)
+        return profile_table(source, CsvTable(source))
     except csv.Error:
-        if not isinstance(table, CsvTable):
-            raise
-        table.quoting = csv.QUOTE_NONE
+        table = CsvTable(source, csv.QUOTE_NONE)
         table.notes.append("A quotation mark is never closed: quotation marks were read as plain characters.")
         return profile_table(source, table)
 
@@ -105,18 +103,18 @@ class Column:
         self.sample, self.stride, self.phase = array("d"), 1, 0
 
     def add(self, cells: list[str], style: Style) -> None:
-        texts = [cell for cell in map(str.strip, cells) if cell.lower() not in MISSING]
+        texts = [cell for cell in map(str.strip, cells) if not is_missing(cell)]
         self.missing += len(cells) - len(texts)
         # A column that has shown itself to be neither stays text; asking each cell again would take most of the time.
         undecided = self.present < ROWS_PER_CHUNK
         if texts and (undecided or self.numbers * 2 > self.present):
             self._add_numbers([number for number in numbers_of(texts, style) if number is not None])
         if texts and (undecided or self.days * 2 > self.present):
-            self._add_days([day for day in (day_of(text, style.month_first) for text in texts) if day])
+            self._add_days([day for day in days_of(texts, style) if day])
         self.present += len(texts)
         if self.counts is not None:
             self.counts.update(texts)
-            if len(self.counts) > DISTINCT_LIMIT or any(len(text) > LONG_TEXT for text in texts):
+            if len(self.counts) > DISTINCT_LIMIT or max(map(len, texts), default=0) > LONG_TEXT:
                 self.counts = None
 
     def _add_numbers(self, values: list[float]) -> None:
@@ -218,7 +216,7 @@ def totals(
         if category is not None and category < width:
             add_up(groups, [cell.strip() for cell in cells[category]], amounts)
         if day is not None and day < width:
-            add_up(days, [day_of(cell, style.month_first) or "" for cell in cells[day]], amounts)
+            add_up(days, [found or "" for found in days_of(cells[day], style)], amounts)
     ranked = sorted(groups.items(), key=lambda item: (-item[1][1], -item[1][0], item[0]))
     listed = [{"value": key[:40], "rows": int(n), "total": tidy(total)} for key, (n, total) in ranked]
     return listed, trend_of(days) if days else None
@@ -227,7 +225,7 @@ def totals(
 def add_up(sums: dict[str, list[float]], keys: list[str], amounts: list[float | None]) -> None:
     parts: dict[str, list[float]] = defaultdict(list)
     for key, amount in zip(keys, amounts):
-        if key.lower() not in MISSING:
+        if not is_missing(key):
             sums[key][0] += 1
             if amount is not None:
                 parts[key].append(amount)

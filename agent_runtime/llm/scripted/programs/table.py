@@ -18,6 +18,7 @@ from agent_runtime.llm.scripted.programs.values import day_of, plain_number
 ROWS_PER_CHUNK = 5_000
 COLUMNS_LIMIT = 200
 FIELD_LIMIT = 1_000_000
+LINES_PER_ROW = 500
 DOCUMENT_LIMIT_BYTES = 64_000_000
 
 
@@ -49,8 +50,9 @@ class CsvTable:
 
     columns_left_out = 0
 
-    def __init__(self, source: Path) -> None:
-        self.source, self.encoding, self.quoting = source, encoding_of(source), csv.QUOTE_MINIMAL
+    def __init__(self, source: Path, quoting: int = csv.QUOTE_MINIMAL) -> None:
+        csv.field_size_limit(FIELD_LIMIT)
+        self.source, self.encoding, self.quoting = source, encoding_of(source), quoting
         self.notes: list[str] = []
         self.odd_rows = 0
         if self.encoding == "cp1252":
@@ -84,8 +86,13 @@ class CsvTable:
 
     def _rows(self) -> Iterator[list[str]]:
         with self.source.open(encoding=self.encoding, errors="replace", newline="") as file:
-            for row in csv.reader(file, delimiter=self.delimiter, quoting=self.quoting):  # type: ignore[arg-type]
-                if row:
+            reader = csv.reader(file, delimiter=self.delimiter, quoting=self.quoting)  # type: ignore[arg-type]
+            line = 0
+            for row in reader:
+                if reader.line_num - line > LINES_PER_ROW:
+                    raise csv.Error(f"the row at line {line + 1} has over {LINES_PER_ROW} lines")
+                line = reader.line_num
+                if len(row) > 1 or (row and row[0].strip()):
                     yield row
 
     def _sniff(self) -> str:

@@ -30,6 +30,12 @@ class Style(NamedTuple):
     note: str | None
 
 
+def is_missing(cell: str) -> bool:
+    """Whether a cell is empty, or says that it is."""
+    # The length first: this is asked of every cell.
+    return len(cell) < 5 and cell.lower() in MISSING
+
+
 def style_of(cells: Iterable[str], semicolons: bool) -> Style:
     """Which mark parts the decimals, and whether 03/04/2026 is in March: decided by the cells that leave no doubt."""
     comma = dot = maybe = day_first = month_first = slashed = 0
@@ -75,6 +81,12 @@ def numbers_of(texts: list[str], style: Style) -> list[float | None]:
 def day_of(text: str, month_first: bool = True) -> str | None:
     """The ISO date of a cell that is one."""
     return _day_of(text, month_first) if len(text) <= VALUE_LENGTH else None
+
+
+def days_of(texts: list[str], style: Style) -> list[str | None]:
+    """The date that each cell is, looking at each text once: dates repeat."""
+    known = {text: day_of(text, style.month_first) for text in set(texts)}
+    return [known[text] for text in texts]
 
 
 @lru_cache(maxsize=50_000)

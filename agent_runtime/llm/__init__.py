@@ -1,0 +1,1 @@
+"""Language models: the protocol (`chat`), Ollama (`ollama`), and the scripted model server (`scripted`)."""
