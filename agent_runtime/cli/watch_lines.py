@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -90,13 +91,20 @@ def _status(payload: dict[str, Any], timeline: Timeline, task_id: UUID) -> list[
         case "waiting" if payload.get("wait_reason") == "approval":
             return [Text("waits for approval", style="magenta")]
         case "pending" if previous == "running":
-            later = f", not before {payload['run_after']}" if payload.get("run_after") else ""
+            later = f", not before {_clock(payload['run_after'])}" if payload.get("run_after") else ""
             return [Text(f"given back by its worker{later}", style="yellow")]
         case "pending":
             return [Text("goes on", style="bright_black")]
         case "failed":
             return [Text(f"failed: {one_line(str(payload.get('error_message')), 1_000)}", style="red")]
     return [Text(str(status), style="green" if status == "completed" else "yellow")]
+
+
+def _clock(moment: str) -> str:
+    try:
+        return datetime.fromisoformat(moment).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return one_line(moment, 40)
 
 
 def _question(timeline: Timeline, task_id: UUID) -> list[Text]:
