@@ -31,3 +31,33 @@ create or replace trigger append_only
   before update or delete on public.audit_logs for each row execute function private.refuse_change();
 create or replace trigger append_only_truncate
   before truncate on public.audit_logs for each statement execute function private.refuse_change();
+
+-- The document's foreign keys would take every conversation with an agent along with it, other people's too, and a tool's
+-- executions with the tool. What was used is therefore switched off, not deleted; what was never used may go.
+create or replace function private.keep_what_was_used() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_used boolean;
+begin
+  if pg_catalog.pg_trigger_depth() > 1 then
+    return old;  -- with its tenant
+  end if;
+  if tg_table_name = 'agents' then
+    v_used := exists (select from public.conversations c where c.agent_id = old.id)
+      or exists (select from public.tasks t where t.agent_id = old.id);
+  else
+    v_used := exists (select from public.tool_executions e where e.tool_id = old.id);
+  end if;
+  if v_used then
+    raise exception using
+      errcode = 'AR003',
+      message = format('%s was used and stays on record: set %s = false instead', old.name,
+                       case tg_table_name when 'agents' then 'is_active' else 'is_enabled' end);
+  end if;
+  return old;
+end
+$$;
+create or replace trigger keep_what_was_used
+  before delete on public.agents for each row execute function private.keep_what_was_used();
+create or replace trigger keep_what_was_used
+  before delete on public.tools for each row execute function private.keep_what_was_used();
