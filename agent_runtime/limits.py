@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agent_runtime.config import Settings
 from agent_runtime.errors import LimitReached
-from agent_runtime.records import Agent, Execution, Task
-
-CONTROL_CATEGORY = "control"
+from agent_runtime.records import Agent, Task
 
 
 def task_limits(settings: Settings, agent: Agent, task: Task) -> dict[str, float]:
@@ -29,16 +27,11 @@ def check_limits(usage: Mapping[str, Any], limits: Mapping[str, float]) -> None:
             raise LimitReached(name, used=used, limit=limit)
 
 
-def check_repeats(executions: list[Execution], control: frozenset[str], max_repeats: int) -> None:
-    """Raises `LimitReached` when the model made the same call, with the same arguments, too often in a row."""
-    last = [call for call in executions if call.tool_name not in control][-max_repeats:]
-    first = last[0] if last else None
-    if len(last) == max_repeats and all(
-        (call.tool_name, call.input_parameters) == (first.tool_name, first.input_parameters) for call in last if first
-    ):
-        raise LimitReached(
-            "max_repeats", used=max_repeats, limit=max_repeats, unit=f"identical calls of {last[0].tool_name}"
-        )
+def check_repeats(calls: Sequence[tuple[str, Any]], max_repeats: int) -> None:
+    """Raises `LimitReached` when the last calls, as (tool name, arguments), are the same one again and again."""
+    last = list(calls[-max_repeats:])
+    if len(last) == max_repeats and all(call == last[0] for call in last):
+        raise LimitReached("max_repeats", used=max_repeats, limit=max_repeats, unit=f"identical calls of {last[0][0]}")
 
 
 def _numbers(place: Any) -> dict[str, float]:

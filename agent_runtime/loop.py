@@ -18,7 +18,7 @@ from agent_runtime.db.store import Store
 from agent_runtime.db.text import fit_message
 from agent_runtime.errors import ContextTooLong, ModelError, StorageUnavailable
 from agent_runtime.files import TaskFiles
-from agent_runtime.limits import CONTROL_CATEGORY, check_limits, check_repeats, task_limits
+from agent_runtime.limits import check_limits, check_repeats, task_limits
 from agent_runtime.llm.chat import ChatModel, OnDelta, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.toolbox.executor import Outcome, execute
@@ -29,6 +29,7 @@ from agent_runtime.toolbox.workspace import Workspace
 
 log = structlog.get_logger()
 
+CONTROL_CATEGORY = "control"
 HISTORY_FLOOR_MESSAGES = 8
 IN_DOUBT = (
     "The worker stopped while this call was running, and nobody knows whether it took effect. It was not run again. "
@@ -75,7 +76,7 @@ class Run:
             if ending := self._ending():
                 await self._keep_files()
                 return ending
-            check_repeats(self.context.executions, self._control_tools(), self.settings.max_repeats)
+            check_repeats(self._calls(), self.settings.max_repeats)
             check_limits(self.context.task.usage, limits)
             await self._take_turn()
 
@@ -219,8 +220,12 @@ class Run:
     def _row(self, name: str) -> ToolRow | None:
         return next((tool for tool in self.context.tools if tool.name == name), None)
 
-    def _control_tools(self) -> frozenset[str]:
-        return frozenset(tool.name for tool in self.context.tools if tool.category == CONTROL_CATEGORY)
+    def _calls(self) -> list[tuple[str, Any]]:
+        """What the model called in this task, unknown tools too; control tools may repeat, such as plan_advance."""
+        control = {tool.name for tool in self.context.tools if tool.category == CONTROL_CATEGORY}
+        turns = [message for message in self.context.messages if message.task_id == self.lease.task_id]
+        calls = [call for turn in turns for call in turn.tool_calls or []]
+        return [(call["name"], call["arguments"]) for call in calls if call["name"] not in control]
 
     # -- keeping the context up to date ----------------------------------------------------------------------------
 

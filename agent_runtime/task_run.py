@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 import structlog
 
@@ -19,6 +19,7 @@ from agent_runtime.errors import (
     Unavailable,
 )
 from agent_runtime.files import TaskFiles, workspace_of
+from agent_runtime.interrupt import Interrupt, StopReason
 from agent_runtime.llm.chat import ChatModel
 from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
@@ -46,14 +47,14 @@ class TaskRunner:
         self._registry = registry
         self._sandbox = sandbox
 
-    async def run(self, task: Task, lease: Lease, stop_reason: Callable[[], str | None]) -> None:
-        """Run to the end, and write the end down. Never raises for what a task does; being cancelled is answered by
-        `stop_reason`: `cancelled` settles, `shutdown` releases, `lost` writes nothing."""
+    async def run(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
+        """Run to the end, and write the end down. Never raises for what a task does; when `interrupt` stops it, the
+        reason decides: `cancelled` settles, `shutdown` releases, `lost` writes nothing."""
         log.info("task claimed", title=task.title, attempts=task.attempts)
         try:
             await self._write_end(lease, self._ending(lease))
         except asyncio.CancelledError:
-            await self._stopped(lease, stop_reason())
+            await self._stopped(lease, interrupt.heard())
         except LeaseLost:
             log.warning("lease lost, dropping the run")
         except DatabaseUnavailable as error:
@@ -122,7 +123,7 @@ class TaskRunner:
             attempts=settings.model_attempts,
         )
 
-    async def _stopped(self, lease: Lease, reason: str | None) -> None:
+    async def _stopped(self, lease: Lease, reason: StopReason | None) -> None:
         """The run was interrupted from outside, and every tool with it. What remains is one short write."""
         try:
             if reason == "cancelled":

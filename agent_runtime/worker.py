@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -19,6 +19,7 @@ from agent_runtime.db.listen import listen
 from agent_runtime.db.schema import SchemaStatus, require_known_version
 from agent_runtime.db.store import Store, open_store
 from agent_runtime.errors import ConfigError, DatabaseUnavailable
+from agent_runtime.interrupt import Interrupt, StopReason, cancel_all
 from agent_runtime.janitor import sweep_files
 from agent_runtime.lease import LeaseKeeper
 from agent_runtime.records import Lease, Task
@@ -32,24 +33,14 @@ log = structlog.get_logger()
 POOL_LIMIT = 10
 SWEEP_SECONDS = 600.0
 
-StopReason = Literal["cancelled", "lost", "shutdown"]
 
-
-@dataclass
+@dataclass(frozen=True)
 class ActiveRun:
     """A task that is running here."""
 
     lease: Lease
+    interrupt: Interrupt
     handle: asyncio.Task[None]
-    stop_reason: StopReason | None = None
-
-    def stop(self, reason: StopReason) -> None:
-        """Interrupt it; the first reason counts, but for a lost lease, after which nothing may be written."""
-        if self.stop_reason is None or reason == "lost":
-            first = self.stop_reason is None
-            self.stop_reason = reason
-            if first:
-                self.handle.cancel()
 
 
 class Worker:
@@ -90,6 +81,8 @@ class Worker:
         self._wake.set()
 
     async def _claim_until_stopped(self, drain: bool) -> None:
+        # What a dead worker left is there to be claimed, also by one that drains.
+        await self._reap()
         while not self._stopping:
             self._wake.clear()
             claimed = await self._claim()
@@ -117,13 +110,15 @@ class Worker:
     def _start(self, task: Task) -> None:
         assert task.lease_token is not None, "a claimed task has a lease"
         lease = Lease(task_id=task.id, token=task.lease_token)
-        handle = asyncio.create_task(self._run_one(task, lease), name=f"task {task.id}")
-        self._active[task.id] = ActiveRun(lease, handle)
+        interrupt = Interrupt()
+        handle = asyncio.create_task(self._run_one(task, lease, interrupt), name=f"task {task.id}")
+        interrupt.attach(handle)
+        self._active[task.id] = ActiveRun(lease, interrupt, handle)
 
-    async def _run_one(self, task: Task, lease: Lease) -> None:
+    async def _run_one(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         structlog.contextvars.bind_contextvars(task_id=str(task.id))
         try:
-            await self._runner.run(task, lease, lambda: self._active[task.id].stop_reason)
+            await self._runner.run(task, lease, interrupt)
         finally:
             self._active.pop(task.id, None)
             self._wake.set()
@@ -131,12 +126,12 @@ class Worker:
     def _stop_run(self, task_id: UUID, reason: StopReason) -> None:
         if run := self._active.get(task_id):
             log.info("stopping task", task_id=str(task_id), reason=reason)
-            run.stop(reason)
+            run.interrupt.ask(reason)
 
     async def _give_back(self) -> None:
         handles = [run.handle for run in self._active.values()]
         for run in list(self._active.values()):
-            run.stop("shutdown")
+            run.interrupt.ask("shutdown")
         if handles:
             _, late = await asyncio.wait(handles, timeout=self._settings.shutdown_seconds)
             if late:
@@ -148,10 +143,13 @@ class Worker:
 
     async def _reap_for_ever(self) -> None:
         while True:
-            with contextlib.suppress(DatabaseUnavailable):
-                for reaped in await self._store.reap():
-                    log.warning("took a task from a dead worker", **{key: str(value) for key, value in reaped.items()})
             await asyncio.sleep(self._settings.lease_seconds / 2)
+            await self._reap()
+
+    async def _reap(self) -> None:
+        with contextlib.suppress(DatabaseUnavailable):
+            for reaped in await self._store.reap():
+                log.warning("took a task from a dead worker", **{key: str(value) for key, value in reaped.items()})
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -218,6 +216,4 @@ async def _background(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]
             raise failures[0] from None
         raise
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_all(tasks)
