@@ -18,8 +18,7 @@ begin
           jsonb_object_agg(
             e.key,
             case
-              when e.key ~* '(^|_)(password|passwd|secret|token|api_?key|authorization|credentials?|cookie|private_key)$'
-                and jsonb_typeof(e.value) <> 'null' then '"***"'::jsonb
+              when private.sounds_secret(e.key) and jsonb_typeof(e.value) <> 'null' then '"***"'::jsonb
               else private.masked(e.value, p_depth + 1)
             end
           ), '{}'
@@ -39,6 +38,13 @@ begin
 end
 $$;
 
+create or replace function private.sounds_secret(p_name text) returns boolean
+language sql immutable set search_path = '' as $$
+  -- accessToken, access-token and access_token alike.
+  select lower(translate(regexp_replace(p_name, '([a-z0-9])([A-Z])', '\1_\2', 'g'), '-. ', '___'))
+    ~ '(^|_)(password|passwd|secret|token|api_?key|authorization|credentials?|cookie|private_key)$'
+$$;
+
 create or replace function private.audit() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -48,7 +54,9 @@ declare
   v_changed text[];
   v_uid uuid := auth.uid();
   v_user uuid;
-  v_sensitive boolean := tg_table_name = 'system_config' and 'true' in (v_old ->> 'is_sensitive', v_new ->> 'is_sensitive');
+  v_sensitive boolean := tg_table_name = 'system_config' and (
+    'true' in (v_old ->> 'is_sensitive', v_new ->> 'is_sensitive') or private.sounds_secret(v_row ->> 'config_key')
+  );
 begin
   if not private.audit_is_on() then
     return null;
@@ -74,7 +82,10 @@ begin
   )
   values (
     v_user,
-    coalesce('user:' || v_uid, nullif(current_setting('agent_runtime.actor', true), ''), 'role:' || session_user),
+    coalesce(
+      'user:' || v_uid, nullif(current_setting('agent_runtime.actor', true), ''),
+      'role:' || coalesce(nullif(current_setting('role'), 'none'), session_user)
+    ),
     lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid, private.masked(v_old), private.masked(v_new),
     private.request_ip(), left(private.request_header('user-agent'), 1000),
     case when tg_table_name = 'tenants' then (v_row ->> 'id')::uuid else (v_row ->> 'tenant_id')::uuid end

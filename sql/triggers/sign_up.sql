@@ -15,6 +15,10 @@ begin
   if exists (select from public.users u where u.id = p_id) then
     return;
   end if;
+  -- Two accounts may have one address, where people come through single sign-on.
+  if exists (select from public.users u where u.email = v_email) then
+    v_email := p_id || '@no-email.invalid';
+  end if;
   v_base := coalesce(nullif(btrim(v_base, '-'), ''), 'user');
   v_username := v_base;
   -- The id makes it unique where the short name is taken.
@@ -41,15 +45,21 @@ $$;
 
 create or replace function private.follow_auth_user() returns trigger
 language plpgsql security definer set search_path = '' as $$
+declare
+  v_tenant uuid;
 begin
   if tg_op = 'INSERT' then
     perform private.create_profile(new.id, new.email, coalesce(new.raw_user_meta_data, '{}'));
     return new;
   elsif tg_op = 'UPDATE' then
-    update public.users u set email = left(new.email, 255) where u.id = new.id and new.email <> '';
+    update public.users u set email = left(new.email, 255)
+    where u.id = new.id and new.email <> ''
+      and not exists (select from public.users o where o.email = left(new.email, 255));
     return new;
   end if;
-  delete from public.users u where u.id = old.id;
+  delete from public.users u where u.id = old.id returning u.tenant_id into v_tenant;
+  -- With nobody left in it nobody could reach what the tenant has. The audit stays.
+  delete from public.tenants t where t.id = v_tenant and not exists (select from public.users u where u.tenant_id = t.id);
   return old;
 end
 $$;
