@@ -1,4 +1,4 @@
-"""Where the files that travel with the package are: the built-in tools and the SQL."""
+"""Where the files that travel with the package are: the built-in tools, the SQL, the examples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ def builtin_tools() -> Path:
 def sql() -> Path:
     """The folder with `bootstrap.sql`."""
     return _folder("sql")
+
+
+def examples() -> Path:
+    """The folder with files to try things on."""
+    return _folder("examples")
 
 
 def _folder(name: str) -> Path:

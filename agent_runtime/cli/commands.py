@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agent_runtime.cli import db as db
+from agent_runtime.cli import demo as demo
 from agent_runtime.cli import doctor as doctor
 from agent_runtime.cli import files as files
 from agent_runtime.cli import login as login

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from agent_runtime.cli import app
 from agent_runtime.errors import ConfigError
@@ -21,6 +22,7 @@ from agent_runtime.errors import ConfigError
 if TYPE_CHECKING:
     from agent_runtime.local.first_user import SignedIn
     from agent_runtime.local.stack import Stack
+    from agent_runtime.person.session import Session
 
 
 @app.command(
@@ -53,7 +55,7 @@ def up(
     except ModuleNotFoundError as error:
         raise ConfigError(f"{error.name} is not installed: pip install 'agent-runtime[local]'") from None
     console = Console(highlight=False)
-    progress = _Progress(console)
+    progress = Progress(console)
     stack = Stack(
         data_dir or default_path(),
         api_port=port,
@@ -92,9 +94,10 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
             raise
 
 
-async def _serve(stack: Stack, console: Console, progress: _Progress, *, with_worker: bool) -> None:
+async def _serve(stack: Stack, console: Console, progress: Progress, *, with_worker: bool) -> None:
     from agent_runtime.local.first_user import sign_in_first_user
     from agent_runtime.local.supervisor import keep_alive
+    from agent_runtime.person import session
 
     try:
         with progress:
@@ -105,7 +108,7 @@ async def _serve(stack: Stack, console: Console, progress: _Progress, *, with_wo
                 stack.folder.first_user, supabase_url=stack.supabase_url, publishable_key=stack.publishable_key
             )
             if user:
-                _keep_session(stack, user)
+                session.save(session_of(stack, user))
         _print_summary(console, stack, user, progress.seconds)
         await keep_alive(stack.parts, lambda line: console.print(escape(line), style="yellow"))
     finally:
@@ -114,22 +117,21 @@ async def _serve(stack: Stack, console: Console, progress: _Progress, *, with_wo
             await stack.stop()
 
 
-def _keep_session(stack: Stack, user: SignedIn) -> None:
-    from agent_runtime.person import session
+def session_of(stack: Stack, user: SignedIn) -> Session:
+    """A person's session on this stack."""
+    from agent_runtime.person.session import Session
 
-    session.save(
-        session.Session(
-            supabase_url=stack.supabase_url,
-            publishable_key=stack.publishable_key,
-            access_token=user.access_token,
-            refresh_token=user.refresh_token,
-            expires_at=user.expires_at,
-            email=user.email,
-        )
+    return Session(
+        supabase_url=stack.supabase_url,
+        publishable_key=stack.publishable_key,
+        access_token=user.access_token,
+        refresh_token=user.refresh_token,
+        expires_at=user.expires_at,
+        email=user.email,
     )
 
 
-class _Progress:
+class Progress:
     """Shows what is being started, and leaves a line per part with its seconds."""
 
     def __init__(self, console: Console) -> None:
@@ -153,7 +155,7 @@ class _Progress:
         if seconds is None:
             self._status.update(f"Starting: {part}…")
             return
-        self._console.print(f"[green]✓[/green] {part:<24}{seconds:6.2f} s")
+        self._console.print(Text.assemble(("✓", "green"), f" {part:<24}{seconds:6.2f} s"))
 
 
 def _print_summary(console: Console, stack: Stack, user: SignedIn | None, seconds: float) -> None:
