@@ -1,0 +1,46 @@
+"""Submitting as a person does: through `submit_task`, under row-level security."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import dict_row
+
+from bench.postgres import Database
+
+
+class Person:
+    """The first person of a database, with a connection of their own."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[dict[str, Any]], user: UUID) -> None:
+        self._connection, self._user = connection, user
+
+    @classmethod
+    async def sit_down(cls, database: Database) -> Person:
+        """Not in autocommit, so that the commit is a moment of its own."""
+        connection = await psycopg.AsyncConnection.connect(database.owner, row_factory=dict_row)
+        found = await (await connection.execute("select id from public.users order by email limit 1")).fetchone()
+        await connection.commit()
+        assert found is not None, "somebody has signed up"
+        return cls(connection, found["id"])
+
+    async def submit(self, agent: str | None = None) -> tuple[UUID, float]:
+        """The task, and when its commit was sent (seconds of the monotonic clock)."""
+        claims = json.dumps({"sub": str(self._user), "role": "authenticated"})
+        await self._connection.execute(
+            "select set_config('request.jwt.claims', %s, true), set_config('role', 'authenticated', true)", [claims]
+        )
+        found = await (
+            await self._connection.execute("select id from public.submit_task('Do it.', p_agent => %s)", [agent])
+        ).fetchone()
+        assert found is not None, "a submitted task is answered with its row"
+        sent = time.monotonic()
+        await self._connection.commit()
+        return found["id"], sent
+
+    async def leave(self) -> None:
+        await self._connection.close()

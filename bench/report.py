@@ -1,0 +1,124 @@
+"""What a benchmark found: lines of figures, one per round, with ratios between lines of the same round."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from string import ascii_lowercase
+from typing import Any, Literal
+
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+Unit = Literal["tasks/s", "ms", "s", "% of a core"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was measured in several rounds. `against` names the lines that it is compared with."""
+
+    what: str
+    unit: Unit
+    rounds: Sequence[float]
+    against: tuple[str, ...] = ()
+    limit: float | None = None
+    """The most that it should be."""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.rounds)
+
+    def ratio_to(self, other: Line) -> float:
+        """The median of the rounds' own ratios: what else the machine does changes between rounds more than within."""
+        return statistics.median(
+            mine / theirs for mine, theirs in zip(self.rounds, other.rounds, strict=True) if theirs
+        )
+
+
+@dataclass
+class Report:
+    """One benchmark's table. `how` says in a sentence or two what the figures are."""
+
+    title: str
+    how: str
+    lines: list[Line] = field(default_factory=list)
+
+    def ratios(self, line: Line) -> dict[str, float]:
+        """By the name of the other line."""
+        named = {other.what: other for other in self.lines}
+        return {name: line.ratio_to(named[name]) for name in line.against if name in named}
+
+
+class Steps:
+    """Tells the progress bar how far a benchmark is."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def expect(self, total: int) -> None:
+        """So many steps in all."""
+        self._progress.update(self._task, total=total)
+
+    def done(self, steps: int = 1) -> None:
+        """So many more are done."""
+        self._progress.advance(self._task, steps)
+
+
+def as_table(name: str, report: Report) -> Table:
+    """For the terminal."""
+    table = Table(title=f"{name}: {report.title}", title_justify="left")
+    table.add_column("")
+    table.add_column("")
+    table.add_column("median", justify="right")
+    table.add_column("min … max", justify="right")
+    table.add_column("unit", no_wrap=True)
+    table.add_column("ratio", no_wrap=True)
+    letters = {line.what: letter for line, letter in zip(report.lines, ascii_lowercase, strict=False)}
+    for line in report.lines:
+        spread = f"{_figure(min(line.rounds))} … {_figure(max(line.rounds))}"
+        compared = _compared(report, line, letters)
+        table.add_row(letters[line.what], line.what, _figure(line.median), spread, line.unit, compared)
+    return table
+
+
+def explained(report: Report) -> str:
+    """What stands below the table."""
+    rounds = max((len(line.rounds) for line in report.lines), default=0)
+    return f"{report.how} Rounds: {rounds}; a ratio is the median of the rounds' own."
+
+
+def as_json(reports: dict[str, Report]) -> dict[str, Any]:
+    """For programs: every round of every line."""
+    return {
+        name: {
+            "title": report.title,
+            "how": report.how,
+            "lines": [
+                {
+                    "what": line.what,
+                    "unit": line.unit,
+                    "median": line.median,
+                    "rounds": list(line.rounds),
+                    "ratios": report.ratios(line),
+                    "limit": line.limit,
+                }
+                for line in report.lines
+            ],
+        }
+        for name, report in reports.items()
+    }
+
+
+def _compared(report: Report, line: Line, letters: dict[str, str]) -> str:
+    parts = [f"{ratio:.2f} × {letters[name]}" for name, ratio in report.ratios(line).items()]
+    if line.limit is not None:
+        within = "within" if line.median <= line.limit else "[red]over[/red]"
+        parts.append(f"{within} {_figure(line.limit)}")
+    return ", ".join(parts)
+
+
+def _figure(value: float) -> str:
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
