@@ -18,6 +18,7 @@ FORMAT = 1
 POSTGRES_MAJOR = 18
 
 _LOCK = "lock"
+_POSTGRES = "postgres"
 _STACK = "stack.json"
 _RUNNING = "stack-running.json"
 
@@ -51,9 +52,8 @@ def read_running(path: Path) -> dict[str, Any] | None:
 class DataFolder:
     """A data folder that is locked for this process. Made by `DataFolder.open`, given back by `close`."""
 
-    def __init__(self, path: Path, lock: int) -> None:
-        self.path, self._lock = path, lock
-        self.user: ServiceUser | None = None
+    def __init__(self, path: Path, user: ServiceUser | None, lock: int) -> None:
+        self.path, self.user, self._lock = path, user, lock
 
     @classmethod
     def open(cls, path: Path) -> DataFolder:
@@ -62,9 +62,12 @@ class DataFolder:
         Raises `ConfigError` when it cannot be written, belongs to another `up`, is not a data folder or is newer.
         """
         path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  links stay as the operator named them
+        user = choose_service_user(path / _POSTGRES)
+        # Before anything is made: the folder itself gets the right mode below, those above it are not ours.
+        _require_reachable(next(above for above in path.parents if above.exists()), path, user)
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder = cls(path, _locked(path))
+            folder = cls(path, user, _locked(path))
         except OSError as error:
             raise ConfigError(
                 f"cannot use the data folder {path} ({error.strerror}): choose another with --data-dir"
@@ -90,7 +93,7 @@ class DataFolder:
 
     @property
     def postgres(self) -> Path:
-        return self.path / "postgres"
+        return self.path / _POSTGRES
 
     @property
     def api(self) -> Path:
@@ -129,7 +132,6 @@ class DataFolder:
     def _prepare(self) -> None:
         self._check_version()
         try:
-            self.user = choose_service_user(self.postgres)
             self.path.chmod(0o711 if self.user else 0o700)
             for folder in (self.logs, self.records):
                 folder.mkdir(mode=0o700, exist_ok=True)
@@ -139,11 +141,7 @@ class DataFolder:
             raise ConfigError(
                 f"cannot write to the data folder {self.path} ({error.strerror}): choose another with --data-dir"
             ) from None
-        if self.user and not self.user.may_execute(self.path):
-            raise ConfigError(
-                f"the user {self.user.name}, which runs Postgres because root must not, cannot enter the data folder "
-                f"{self.path}: choose one outside of private folders with --data-dir, such as {default_path()}"
-            )
+        _require_reachable(self.path, self.path, self.user)
 
     def _check_version(self) -> None:
         state = read_state(self.path / _STACK)
@@ -165,6 +163,14 @@ class DataFolder:
                     f"the data folder {self.path} was made by a {direction} version ({key} {state.get(key)}, this one "
                     f"knows {known}): upgrade agent-runtime, or choose another folder with --data-dir"
                 )
+
+
+def _require_reachable(folder: Path, path: Path, user: ServiceUser | None) -> None:
+    if user and not user.may_execute(folder):
+        raise ConfigError(
+            f"the user {user.name}, which runs Postgres because root must not, cannot enter the data folder {path}: "
+            f"choose one outside of private folders with --data-dir, such as {default_path()}"
+        )
 
 
 def _locked(path: Path) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 STARTED = "Stop with Ctrl-C."
@@ -33,7 +34,7 @@ class Up:
         if path is not None:
             environment["PATH"] = path
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "agent_runtime", "up", "--data-dir", str(data_dir), "--no-worker", *arguments],
+            [sys.executable, "-m", "agent_runtime", "up", "--data-dir", str(data_dir), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -53,7 +54,8 @@ class Up:
     def end(self) -> int:
         """Read the rest; the exit code."""
         assert self.process.stdout is not None
-        self.output += self.process.stdout.read()
+        with self.process.stdout as rest:
+            self.output += rest.read()
         return self.process.wait(30)
 
     def interrupt(self) -> int:
@@ -80,21 +82,36 @@ def data_dir(open_folder: Path, tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def used_folder(open_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that was started and stopped once, for tests to copy: a second start is quicker than a first."""
+    up = Up(open_folder / "up-used", tmp_path_factory.mktemp("home"), "--no-worker")
+    up.wait_for(STARTED)
+    assert up.interrupt() == 0
+    return up.data_dir
+
+
+@pytest.fixture
+def used(used_folder: Path, data_dir: Path) -> None:
+    """The test's data folder is one that was used before."""
+    # With owners and modes, which shutil leaves behind.
+    subprocess.run(["cp", "-a", used_folder, data_dir], check=True)
+
+
 @pytest.fixture
 def start_up(data_dir: Path, tmp_path: Path) -> Iterator[StartUp]:
     """Starts `up` on the test's folder; whatever still runs at the end is ended."""
     started: list[Up] = []
 
-    def start(*arguments: str, path: str | None = None) -> Up:
-        started.append(Up(data_dir, tmp_path, *arguments, path=path))
+    def start(*arguments: str, path: str | None = None, worker: bool = False) -> Up:
+        choice = "--worker" if worker else "--no-worker"
+        started.append(Up(data_dir, tmp_path, choice, *arguments, path=path))
         return started[-1]
 
     yield start
     for up in started:
-        if up.process.poll() is None:
+        if up.process.stdout and not up.process.stdout.closed:
             up.interrupt()
-        assert up.process.stdout is not None
-        up.process.stdout.close()
     assert processes_of(data_dir) == []
 
 
@@ -133,6 +150,7 @@ def test_up_says_where_everything_is_and_ctrl_c_leaves_no_process(start_up: Star
     assert not (data_dir / "stack-running.json").exists()
 
 
+@pytest.mark.usefixtures("used")
 def test_the_second_start_keeps_addresses_data_and_first_user(start_up: StartUp, data_dir: Path) -> None:
     first = start_up()
     first.wait_for(STARTED)
@@ -148,6 +166,7 @@ def test_the_second_start_keeps_addresses_data_and_first_user(start_up: StartUp,
     assert second.interrupt() == 0
 
 
+@pytest.mark.usefixtures("used")
 def test_secrets_are_for_the_owner_alone(start_up: StartUp, data_dir: Path) -> None:
     up = start_up()
     up.wait_for(STARTED)
@@ -164,6 +183,7 @@ def test_secrets_are_for_the_owner_alone(start_up: StartUp, data_dir: Path) -> N
     assert [password for password in passwords for text in texts if password in text] == []
 
 
+@pytest.mark.usefixtures("used")
 def test_a_second_up_on_the_same_folder_says_where_the_first_is(start_up: StartUp) -> None:
     first = start_up()
     first.wait_for(STARTED)
@@ -186,6 +206,7 @@ def test_ctrl_c_during_the_start_leaves_nothing(start_up: StartUp, data_dir: Pat
     assert again.interrupt() == 0
 
 
+@pytest.mark.usefixtures("used")
 def test_after_kill_9_the_next_up_stops_what_was_left_running(start_up: StartUp, data_dir: Path) -> None:
     # Without setpriv, as on macOS, the children outlive their parent.
     killed = start_up(path="/nowhere")
@@ -202,6 +223,7 @@ def test_after_kill_9_the_next_up_stops_what_was_left_running(start_up: StartUp,
     assert up.interrupt() == 0
 
 
+@pytest.mark.usefixtures("used")
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
 def test_kill_9_of_up_takes_its_children_along(start_up: StartUp, data_dir: Path) -> None:
     up = start_up()
@@ -211,6 +233,29 @@ def test_kill_9_of_up_takes_its_children_along(start_up: StartUp, data_dir: Path
     wait_until(lambda: processes_of(data_dir) == [])
 
 
+@pytest.mark.usefixtures("used")
+def test_the_stacks_worker_signs_on_is_replaced_when_it_dies_and_signs_off(start_up: StartUp, data_dir: Path) -> None:
+    up = start_up(worker=True)
+    up.wait_for(STARTED)
+    killed = up.pid_of("worker")
+    os.kill(killed, signal.SIGKILL)
+    up.wait_for("worker is back")
+    assert up.pid_of("worker") != killed
+    database_url = up.running["database_url"]
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("select pid from public.workers where stopped_at is null").fetchall()
+    assert (up.pid_of("worker"),) in found
+
+    os.kill(up.pid_of("worker"), signal.SIGTERM)
+    up.wait_for("worker is back")
+    with psycopg.connect(database_url) as connection:
+        signed_off = connection.execute("select count(*) from public.workers where stopped_at is not null").fetchone()
+    assert signed_off == (1,)
+    assert up.interrupt() == 0
+    assert processes_of(data_dir) == []
+
+
+@pytest.mark.usefixtures("used")
 def test_a_part_that_dies_is_started_again(start_up: StartUp) -> None:
     up = start_up()
     up.wait_for(STARTED)
@@ -227,6 +272,7 @@ def test_a_part_that_dies_is_started_again(start_up: StartUp) -> None:
     assert up.interrupt() == 0
 
 
+@pytest.mark.usefixtures("used")
 def test_a_port_in_use_is_one_line_and_exit_2(start_up: StartUp, data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -238,6 +284,7 @@ def test_a_port_in_use_is_one_line_and_exit_2(start_up: StartUp, data_dir: Path)
     assert str(port) in up.output
 
 
+@pytest.mark.usefixtures("used")
 def test_a_kept_port_that_is_taken_by_now_gives_way_and_says_so(start_up: StartUp, data_dir: Path) -> None:
     first = start_up()
     first.wait_for(STARTED)
@@ -265,6 +312,7 @@ def test_a_data_folder_of_a_newer_version_is_left_alone(start_up: StartUp, data_
     assert not (data_dir / "postgres").exists()
 
 
+@pytest.mark.usefixtures("used")
 def test_a_model_server_that_was_named_and_does_not_answer_is_no_stand_in(start_up: StartUp) -> None:
     up = start_up("--model-url", "http://127.0.0.1:9")
     assert up.end() == 2

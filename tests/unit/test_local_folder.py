@@ -102,3 +102,4 @@ def test_a_folder_that_postgres_could_not_enter_is_refused_with_a_remedy(tmp_pat
     tmp_path.chmod(0o700)
     with pytest.raises(ConfigError, match="cannot enter the data folder"):
         DataFolder.open(tmp_path / "inside")
+    assert not (tmp_path / "inside").exists()
