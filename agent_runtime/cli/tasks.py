@@ -165,7 +165,7 @@ def _show(console: Console, task: TaskRow, executions: list[ExecutionRow], files
         tool = row.tool.name if row.tool else "a tool"
         call = Call(row.id, tool, row.step, row.call_index, row.status, arguments=row.input_parameters)
         line = call_line(call, row.status, row.execution_time_ms, row.error_message)
-        console.print(Text(f"step {row.step:<4}", style="bright_black") + line)
+        console.print(Text.assemble((f"step {row.step:<3} ", "bright_black"), line, no_wrap=True, overflow="ellipsis"))
     for file in files:
         console.print(Text(f"+ {one_line(file.filename)}  {size_text(file.file_size)}", style="blue"))
     if task.answer:

@@ -35,7 +35,7 @@ def describe(event: EventRow, timeline: Timeline, task_id: UUID) -> list[Text]:
     payload = event.payload
     match event.kind:
         case "task.created":
-            return [Text("Task: ", style="bold") + Text(one_line(str(payload.get("title"))))]
+            return [Text.assemble(("Task: ", "bold"), one_line(str(payload.get("title"))))]
         case "task.status":
             return _status(payload, timeline, task_id)
         case "task.plan":
@@ -54,15 +54,15 @@ def describe(event: EventRow, timeline: Timeline, task_id: UUID) -> list[Text]:
 
 
 def call_line(call: Call, status: str, milliseconds: float | None, error: str | None = None) -> Text:
-    """A call with its arguments shortened: `✓ file_read path="sales.csv"  12 ms`."""
+    """A call, its arguments shortened and last, where a narrow screen cuts: `✓ file_read  12 ms  path="sales.csv"`."""
     mark, style = _MARKS.get(status, ("·", ""))
-    line = Text.assemble((f"{mark} ", style), (one_line(call.tool, 64), "bold"))
-    if arguments := arguments_text(call.arguments or {}):
-        line.append(f" {arguments}")
+    line = Text.assemble((f"{mark} ", style), (one_line(call.tool, 64), "bold"), no_wrap=True, overflow="ellipsis")
     if taken := duration_text(milliseconds):
         line.append(f"  {taken}", style="bright_black")
     if error:
         line.append(f"  {one_line(error, 160)}", style="red")
+    if arguments := arguments_text(call.arguments or {}):
+        line.append(f"  {arguments}", style="bright_black" if error else "")
     return line
 
 
@@ -95,9 +95,9 @@ def _status(payload: dict[str, Any], timeline: Timeline, task_id: UUID) -> list[
             return [Text(f"given back by its worker{later}", style="yellow")]
         case "pending":
             return [Text("goes on", style="bright_black")]
-        case "failed":
-            return [Text(f"failed: {one_line(str(payload.get('error_message')), 1_000)}", style="red")]
-    return [Text(str(status), style="green" if status == "completed" else "yellow")]
+        case "completed" | "failed" | "cancelled":
+            return []  # the end has lines of its own
+    return [Text(str(status), style="yellow")]
 
 
 def _clock(moment: str) -> str:
@@ -122,10 +122,10 @@ def _plan(payload: dict[str, Any]) -> list[Text]:
     if not phases or progress == 100:
         return []
     if current == 1 and progress == 0:
-        return [Text("Plan: ", style="bold") + Text(" · ".join(phases))]
+        return [Text.assemble(("Plan: ", "bold"), " · ".join(phases))]
     if current > len(phases):
         return []
-    return [Text(f"Phase {current} of {len(phases)}: ", style="bold") + Text(phases[current - 1])]
+    return [Text.assemble((f"Phase {current} of {len(phases)}: ", "bold"), phases[current - 1])]
 
 
 def _message(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
@@ -142,9 +142,10 @@ def _execution(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
     call, status = timeline.calls[UUID(payload["execution_id"])], str(payload.get("status"))
     if status == "pending" or (call.tool in CONTROL_TOOLS and status in ("running", "completed")):
         return []
-    step = Text(f"step {call.step}  ", style="bright_black")
     milliseconds = payload.get("execution_time_ms") if status in OVER else None
-    lines = [step + call_line(call, status, milliseconds, payload.get("error_message"))]
+    line = call_line(call, status, milliseconds, payload.get("error_message"))
+    step = (f"step {call.step:<3} ", "bright_black")
+    lines = [Text.assemble(step, line, no_wrap=True, overflow="ellipsis")]
     if status == "awaiting_approval":
         decide = f"agent-runtime tasks approve {call.execution_id}"
         lines.append(Text(f"  allow it with: {decide}   or refuse: … tasks deny …", style="magenta"))

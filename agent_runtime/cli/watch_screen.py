@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -22,7 +24,7 @@ from agent_runtime.cli.watch_lines import CONTROL_TOOLS, call_line, describe
 from agent_runtime.person.records import EventRow, FileRow, TaskRow
 from agent_runtime.person.timeline import Timeline
 
-_REFRESHES_PER_SECOND = 8
+_REDRAW_SECONDS = 0.125
 
 
 class Screen(Protocol):
@@ -107,11 +109,13 @@ class LiveScreen:
         self._console, self._timeline, self._task_id = console, timeline, task_id
         self._trouble: str | None = None
         self._since: dict[UUID, float] = {}
+        self._started_at: datetime | None = None
         self._spinner = Spinner("dots", style="cyan")
+        # Drawn by the event loop: a thread of Live's own draws over lines that are being printed.
         self._live = Live(
             console=console,
             get_renderable=self._bottom,
-            refresh_per_second=_REFRESHES_PER_SECOND,
+            auto_refresh=False,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -119,21 +123,27 @@ class LiveScreen:
 
     def __enter__(self) -> LiveScreen:
         self._live.start()
+        self._drawing = asyncio.create_task(self._draw())
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._drawing.cancel()
         self._live.stop()
 
     def update(self, events: Sequence[EventRow]) -> None:
+        lines: list[Text] = []
         for event in events:
+            running = event.payload.get("status") == "running"
+            if running and event.kind == "task.status":
+                self._started_at = self._started_at or event.created_at
             # What runs is at the bottom.
-            if event.kind != "execution.status" or event.payload.get("status") != "running":
-                for line in describe(event, self._timeline, self._task_id):
-                    self._console.print(line)
+            if event.kind != "execution.status" or not running:
+                lines += describe(event, self._timeline, self._task_id)
         for call in self._timeline.open_calls:
             if call.status == "running":
                 self._since.setdefault(call.execution_id, time.monotonic())
-        self._live.refresh()
+        if lines:
+            self._console.print(Group(*lines))
 
     def trouble(self, text: str | None) -> None:
         self._trouble = text
@@ -143,10 +153,16 @@ class LiveScreen:
         if task.answer:
             # Links are written out, so that no text hides where it leads.
             answer = Markdown(clean(task.answer), hyperlinks=False)
+            self._console.print()
             self._console.print(Panel(answer, title="Answer", title_align="left", border_style="green", padding=(1, 2)))
         for line in file_lines(task, files):
             self._console.print(line)
         self._console.print(ending(task))
+
+    async def _draw(self) -> None:
+        while True:
+            self._live.refresh()
+            await asyncio.sleep(_REDRAW_SECONDS)
 
     def _bottom(self) -> RenderableType:
         timeline = self._timeline
@@ -168,9 +184,12 @@ class LiveScreen:
         status = f"waiting for {timeline.wait_reason}" if timeline.status == "waiting" else timeline.status
         if timeline.cancel_requested:
             status = "stopping"
-        words = Text(status, style=f"bold {STATUS_STYLES.get(timeline.status, '')}".strip())
+        words = Text.assemble((status, _bold(timeline.status)))
         if timeline.step:
             words.append(f"  step {timeline.step}", style="bright_black")
+        if self._started_at:
+            seconds = max(0, int((datetime.now(UTC) - self._started_at).total_seconds()))
+            words.append(f"  {seconds // 60}:{seconds % 60:02d}", style="bright_black")
         row = Table.grid(padding=(0, 1))
         busy = timeline.status in ("running", "pending")
         row.add_row(self._spinner if busy else Text("●", style="magenta"), words)
@@ -197,11 +216,12 @@ def file_lines(task: TaskRow, files: Sequence[FileRow]) -> list[Text]:
     newest = {file.filename: file for file in files if not file.is_temporary and file.execution_id}
     if not newest:
         return []
-    names = sorted(newest, key=lambda name: (name not in deliverables, name))
+    order = {name: place for place, name in enumerate(deliverables)}
+    names = sorted(newest, key=lambda name: (order.get(name, len(order)), name))
     lines = [Text("Files:", style="bold")]
     for name in names:
         file = newest[name]
-        line = Text(f"  {one_line(name)}", style="blue" if name in deliverables else "")
+        line = Text.assemble((f"  {one_line(name)}", "blue" if name in deliverables else ""))
         line.append(f"  {size_text(file.file_size)}  {one_line(file.mime_type, 60)}", style="bright_black")
         lines.append(line)
     return [*lines, Text(f"Get them with: agent-runtime files get {task.id} --all", style="bright_black")]
@@ -210,7 +230,7 @@ def file_lines(task: TaskRow, files: Sequence[FileRow]) -> list[Text]:
 def ending(task: TaskRow) -> Text:
     """How it ended, how long it took and what it used."""
     mark = {"completed": "✓", "failed": "✗"}.get(task.status, "–")
-    line = Text(f"{mark} {task.status}", style=f"bold {STATUS_STYLES.get(task.status, '')}".strip())
+    line = Text.assemble((f"{mark} {task.status}", _bold(task.status)))
     if task.started_at and task.completed_at:
         line.append(f" in {duration_text(1_000 * (task.completed_at - task.started_at).total_seconds())}")
     for name, word in (("steps", "step"), ("tool_calls", "tool call")):
@@ -220,3 +240,7 @@ def ending(task: TaskRow) -> Text:
     if task.error_message:
         line.append(f": {one_line(task.error_message, 1_000)}")
     return line
+
+
+def _bold(status: str) -> str:
+    return f"bold {STATUS_STYLES.get(status, '')}".strip()
