@@ -7,6 +7,7 @@ import io
 import json
 import re
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
@@ -22,6 +23,7 @@ from pypdf import PdfReader
 from agent_runtime.llm.chat import ChatMessage, ToolCall
 from agent_runtime.llm.ollama import open_chat
 from agent_runtime.llm.scripted import ScriptedServer
+from agent_runtime.llm.scripted.summary import summarise
 
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
@@ -214,7 +216,12 @@ The lighthouse stood on the cliff for two hundred years. Ships trusted the light
 ignored_code = "The lighthouse in code is not a sentence."
 ```
 
+| Year | Ships near the lighthouse |
+|------|---------------------------|
+| 1901 | the lighthouse saw ships. |
+
 When the lighthouse lamp failed, the keeper rowed out to warn the ships. Nobody drowned that night.
+The `lamp_log.md` of the lighthouse keeper notes 3.5 metres of water at the lighthouse.
 The village still tells how the keeper saved the ships without the lighthouse. Rain fell.
 Children paint the lighthouse in school. A museum keeps the lamp and the diary of the keeper.
 Every summer the ships sound their horns when they pass the lighthouse.
@@ -229,12 +236,22 @@ async def test_a_text_is_summarised_in_its_own_words(desk: Desk) -> None:
     summary = (desk.folder / "summary.md").read_text()
     quotations = [line[2:] for line in summary.splitlines() if line.startswith("> ")]
     assert 3 <= len(quotations) <= 7
-    flat = " ".join(PROSE.replace("- ", "").split())
+    flat = " ".join(PROSE.replace("- ", "").replace("`", "").split())
+    assert "The lamp_log.md of the lighthouse keeper notes 3.5 metres of water at the lighthouse." in quotations
+    assert "saw ships" not in summary
     assert all(quotation in flat for quotation in quotations)
     assert "ignored" not in summary
     assert "extractive" in summary
     assert "extractive" in answer
     assert desk.files == ["summary.md"]
+
+
+def test_a_hostile_text_does_not_hold_up_the_server() -> None:
+    pieces = ["a.b(", "[", "*_", " \n", "# x ", "](", "```\n~~~\n", "! ", "| \n"]
+    text = "".join(piece * 8_000 for piece in pieces)
+    started = time.monotonic()
+    summarise("hostile.md", text)
+    assert time.monotonic() - started < 5
 
 
 async def test_a_pdf_is_summarised(native: Desk) -> None:

@@ -89,14 +89,14 @@ def _groups(profile: dict[str, Any]) -> str:
     table = _table(
         [category, "Rows", f"Total {plain(measure)}"], _totals_alike(profile["groups"]), "value", "rows", "total"
     )
-    return f"## {plain(measure)} by {category}\n\n{table}{note}"
+    return f"## Total {plain(measure)} by {category}\n\n{table}{note}"
 
 
 def _trend(profile: dict[str, Any]) -> str:
     if not profile["trend"] or len(profile["trend"]["points"]) < 2:
         return ""
     period, points, measure = profile["trend"]["period"], profile["trend"]["points"], profile["measure"]
-    title = f"## {plain(measure) if measure else 'Rows'} per {period}\n\n"
+    title = f"## {f'Total {plain(measure)}' if measure else 'Rows'} per {period}\n\n"
     if measure is None:
         return title + _table([period.capitalize(), "Rows"], points, "period", "rows")
     return title + _table(
@@ -164,9 +164,10 @@ def _alike(row: dict[str, Any], keys: Sequence[str], judged_by: Sequence[str]) -
 
 
 def _table(heads: Sequence[str], rows: Iterable[dict[str, Any]], *keys: str) -> str:
-    lines = [_row(heads), _row("---" if place == 0 else "---:" for place in range(len(heads)))]
-    lines += [_row(_cell(row[key]) for key in keys) for row in rows]
-    return "\n".join(lines)
+    listed = list(rows)
+    numeric = [all(isinstance(row[key], int | float) for row in listed) for key in keys]
+    lines = [_row(heads), _row("---:" if right else "---" for right in numeric)]
+    return "\n".join([*lines, *(_row(_cell(row[key]) for key in keys) for row in listed)])
 
 
 def _row(cells: Iterable[str]) -> str:

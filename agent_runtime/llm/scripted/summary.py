@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from agent_runtime.llm.scripted.report import SIGNED, figure, plain
 
 QUOTED_SENTENCES = 7
-_SENTENCE = re.compile(r"[^.!?…。！？]+(?:[.!?…。！？]+[\"'”’)\]]*|$)")
+# A full stop ends a sentence only before a gap: 3.5, file.md and e.g. an address go on.
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+[\"'”’)\]]*(?=\s|$)|[。！？]+|$)")
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
 _CODE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
-_MARKS = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|[*_`]{1,3}")
+_MARKS = re.compile(r"!?\[([^\]\[]{0,300})\]\([^)(]{0,500}\)|[*`]{1,3}|(?<!\w)_{1,3}|_{1,3}(?!\w)")
 _BULLET = re.compile(r"^\s*(?:[-*+>]|\d+[.)])\s+")
 # What the reading tool says when it gives a part only.
+_PAGE_NOTE = re.compile(r"^--- page \d+ of \d+ ---$", re.MULTILINE)
 _LINES_NOTE = re.compile(r"^\[lines (\d+) to (\d+) of (\d+)[^\]\n]*\]$", re.MULTILINE)
 _CUT_NOTE = re.compile(r"^\[limit output_limit_bytes reached: [^\]\n]*\]$", re.MULTILINE)
 _COMMON_WORDS = """
@@ -40,8 +42,9 @@ class Summary:
 def summarise(name: str, text: str) -> Summary | None:
     """The summary of what a file's text says; None when it has no sentence."""
     read, cut = _LINES_NOTE.search(text), _CUT_NOTE.search(text)
-    text = _CUT_NOTE.sub("\n\n", _LINES_NOTE.sub("", text))
-    headings = [_unmarked(found[1]) for found in _HEADING.finditer(_CODE.sub("", text))][:12]
+    # A sentence may go on over the end of a page, but not over a gap in the text.
+    text = _PAGE_NOTE.sub("", _CUT_NOTE.sub("\n\n", _LINES_NOTE.sub("", text)))
+    headings = [_unmarked(found[1].rstrip("# ")) for found in _HEADING.finditer(_CODE.sub("", text))][:12]
     sentences = sentences_of(text)
     if not sentences:
         return None
@@ -72,7 +75,9 @@ def sentences_of(text: str) -> list[str]:
     """The sentences of a text, each once: of its paragraphs, without headings, code and list marks."""
     found: dict[str, None] = {}
     for paragraph in re.split(r"\n\s*\n", _HEADING.sub("\n", _CODE.sub("\n", text))):
-        lines = [_BULLET.sub("\n" if _BULLET.match(line) else "", line) for line in paragraph.splitlines()]
+        # A table has no sentences; a list has one or more in each item.
+        rows = [line for line in paragraph.splitlines() if not line.lstrip().startswith("|")]
+        lines = [_BULLET.sub("\n", line) for line in rows]
         for part in " ".join(lines).split("\n"):
             for sentence in _SENTENCE.findall(_unmarked(part)):
                 if len(_WORD.findall(sentence)) >= 3:
