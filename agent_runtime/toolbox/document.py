@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 import mimetypes
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ async def read_document(path: str, content: bytes) -> Document:
         return Document(await pdf_text(content), "pdf")
     text, encoding = decode(path, content)
     if path.lower().endswith((".html", ".htm", ".xhtml")):
-        return Document(await asyncio.to_thread(html_text, text), "html", encoding)
+        return Document(await html_text(text), "html", encoding)
     return Document(text, "text", encoding)
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
@@ -17,24 +18,29 @@ from agent_runtime.toolbox.launch import LAUNCHER, MIB, Launch
 from agent_runtime.toolbox.processes import run_process
 
 _ANSWER_LIMIT_BYTES = 16 * MIB
+MEMORY_LIMIT_BYTES = 1024 * MIB
+_PARSING_LIMITS = {"AS": MEMORY_LIMIT_BYTES, "FSIZE": 0, "CORE": 0}
 
 
 async def run_isolated(
     module: str,
     request: dict[str, Any],
     *,
-    content: bytes = b"",
     timeout_seconds: float,
-    memory_bytes: int = 1024 * MIB,
+    content: bytes = b"",
+    folder: str = "/",
+    environment: Mapping[str, str] | None = None,
+    limits: dict[str, int] | None = None,
 ) -> dict[str, Any]:
     """Run `python -m module` with `request` as its argument and `content` as its input; its output is the answer.
 
-    Raises `ToolRefused` with what the process gave as `error`, or with the limit that it reached.
+    Without `limits` it may use 1 GiB of memory and write no file. Everything that it starts ends with it. Raises
+    `ToolRefused` with what the process gave as `error`, or with the limit that it reached.
     """
     launch = Launch(
-        folder="/",
-        limits={"AS": memory_bytes, "CPU": round(timeout_seconds) + 1, "FSIZE": 0, "CORE": 0},
-        environment={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        folder=folder,
+        limits=_PARSING_LIMITS if limits is None else limits,
+        environment={"PATH": os.defpath, "LANG": "C.UTF-8", **(environment or {})},
         supervise=True,
     )
     result = await run_process(
@@ -44,13 +50,13 @@ async def run_isolated(
         output_limit_bytes=_ANSWER_LIMIT_BYTES,
         stop_signal=signal.SIGTERM,
     )
-    if result.timed_out or result.exit_code == 128 + signal.SIGXCPU:
+    if result.timed_out:
         raise ToolRefused(f"it took longer than {timeout_seconds:g} seconds and was stopped; ask for less at once")
     if result.truncated or result.flooded:
         raise ToolRefused(f"the answer is over {_ANSWER_LIMIT_BYTES} bytes; ask for less at once")
     if result.exit_code != 0:
         last = (result.stderr.strip().splitlines() or [f"it ended with {result.exit_code}"])[-1]
-        reason = f"it needed more than {memory_bytes} bytes of memory" if "MemoryError" in last else last
+        reason = f"it needed more than {MEMORY_LIMIT_BYTES} bytes of memory" if "MemoryError" in last else last
         raise ToolRefused(f"this could not be processed: {reason}")
     answer: dict[str, Any] = json.loads(result.stdout)
     if "error" in answer:

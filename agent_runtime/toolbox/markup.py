@@ -1,9 +1,18 @@
-"""HTML to plain text: what a reader would see, with headings, lists and the targets of links."""
+"""HTML to plain text: what a reader would see, with headings and lists.
+
+In a process of its own, because the parser takes time quadratic in the length of some broken markup.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from html.parser import HTMLParser
+
+from agent_runtime.toolbox.isolated import run_isolated
+
+_TIMEOUT_SECONDS = 20.0
 
 _UNSEEN = frozenset({"script", "style", "noscript", "template", "head", "svg", "iframe", "object"})
 _BLOCKS = frozenset({
@@ -13,8 +22,14 @@ _BLOCKS = frozenset({
 })  # fmt: skip
 
 
-def html_text(markup: str) -> str:
-    """The visible text of a page, its title first."""
+async def html_text(markup: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
+    """The visible text of a page, its title first. Raises `ToolRefused` when it takes longer than `timeout_seconds`."""
+    content = markup.encode(errors="replace")
+    answer = await run_isolated("agent_runtime.toolbox.markup", {}, content=content, timeout_seconds=timeout_seconds)
+    return str(answer["text"])
+
+
+def _text(markup: str) -> str:
     reader = _Reader()
     reader.feed(markup)
     reader.close()
@@ -65,3 +80,7 @@ class _Reader(HTMLParser):
             self.title += data
         elif not self._unseen:
             self.parts.append(data)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps({"text": _text(sys.stdin.buffer.read().decode())}))

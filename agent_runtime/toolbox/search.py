@@ -18,15 +18,15 @@ _FILE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 async def search_files(
-    workspace: Workspace, paths: list[str], pattern: str, matches_limit: int
+    workspace: Workspace, paths: list[str], pattern: str, matches_limit: int, timeout_seconds: float = _TIMEOUT_SECONDS
 ) -> list[dict[str, Any]]:
     """The lines that `pattern` is found in, as dicts of `path`, `line` (from 1) and `text`, at most `matches_limit`.
 
-    Binary files and files over 4 MiB are passed over. Raises `ToolRefused` when the search takes over 20 seconds.
+    Binary files and files over 4 MiB are passed over. Raises `ToolRefused` when it takes longer than `timeout_seconds`.
     """
     request = {"root": str(workspace.root), "pattern": pattern, "matches_limit": matches_limit}
     answer = await run_isolated(
-        "agent_runtime.toolbox.search", request, content="\0".join(paths).encode(), timeout_seconds=_TIMEOUT_SECONDS
+        "agent_runtime.toolbox.search", request, content="\0".join(paths).encode(), timeout_seconds=timeout_seconds
     )
     matches: list[dict[str, Any]] = answer["matches"]
     return matches

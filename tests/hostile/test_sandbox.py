@@ -97,10 +97,12 @@ async def test_secrets_of_the_system_and_of_the_worker_cannot_be_read(run: Run, 
         "/home",
         "/var/log",
         "/etc/ssh",
-        f"/proc/{os.getpid()}/fd",
         f"/proc/{os.getpid()}/root",
     ]:
         assert (await run(f"ls -A {path}")).stdout == "", path
+    assert (
+        await run(f"readlink /proc/{os.getpid()}/fd/* /proc/{os.getpid()}/cwd /proc/{os.getpid()}/exe")
+    ).stdout == ""
     climbed = await run(
         "cat ../secret.txt /workspace/../secret.txt; ln -s ../secret.txt s; cat s; ln ../secret.txt h; cat h"
     )
@@ -296,7 +298,11 @@ async def test_a_call_cancelled_at_its_very_start_leaves_nothing(run: Run) -> No
 async def test_commands_of_other_tasks_cannot_be_signalled(sandbox: Sandbox, tmp_path: Path) -> None:
     victim, attacker = Workspace.create(tmp_path / "a"), Workspace.create(tmp_path / "b")
     waiting = asyncio.ensure_future(
-        sandbox.run(["bash", "-c", "touch ready; until [ -e go ]; do sleep 0.02; done; echo survived"], workspace=victim.root, timeout_seconds=20)
+        sandbox.run(
+            ["bash", "-c", "touch ready; until [ -e go ]; do sleep 0.02; done; echo survived"],
+            workspace=victim.root,
+            timeout_seconds=20,
+        )
     )
     while not (victim.root / "ready").exists():
         await asyncio.sleep(0.01)
