@@ -42,13 +42,14 @@ def as_person(work: Callable[[Person], Awaitable[T]]) -> T:
         raise InvalidInput(f"{where}{error.strerror or error}") from None
 
 
-def parse_id(text: str, what: str = "task") -> UUID:
-    """Raises `InvalidInput` naming what was given."""
+def parse_id(text: str, what: str = "task", *, shown_by: str = "tasks list") -> UUID:
+    """Raises `InvalidInput` naming what was given, and the command that shows ids of that kind."""
     try:
         return UUID(text.strip())
     except ValueError:
-        where = f"`agent-runtime {what}s list` shows them" if what == "task" else "`agent-runtime watch` shows it"
-        raise InvalidInput(f"{one_line(text, 60)!r} is not the id of a {what}: {where}") from None
+        raise InvalidInput(
+            f"{one_line(text, 60)!r} is not the id of a {what}: `agent-runtime {shown_by}` shows them"
+        ) from None
 
 
 async def say_if_nobody_works(person: Person, console: Console) -> bool:

@@ -77,7 +77,8 @@ def print_table(console: Console, columns: Sequence[str], rows: Iterable[Sequenc
         make_console(stderr=True).print(Text(empty))
     elif not console.is_terminal:
         for row in cells:
-            console.print("\t".join(cell.plain for cell in row))
+            # Not by print, which makes spaces of tabs.
+            console.file.write("\t".join(cell.plain for cell in row) + "\n")
     else:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
         for column in columns:

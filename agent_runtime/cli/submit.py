@@ -41,7 +41,7 @@ def submit(
     With --wait it exits with 0 when the task is completed, with 1 when it failed or was cancelled.
     """
     words = _prompt(prompt)
-    in_conversation = parse_id(conversation, "conversation") if conversation else None
+    in_conversation = parse_id(conversation, "conversation", shown_by="tasks show") if conversation else None
 
     async def work(person: Person) -> TaskRow:
         task = await person.submit(

@@ -125,7 +125,7 @@ def deny(
 
 
 def _decide(given: str, *, approved: bool, reason: str | None, as_json: bool) -> None:
-    identifier = parse_id(given, "tool call")
+    identifier = parse_id(given, "tool call", shown_by="watch")
 
     async def work(person: Person) -> ExecutionRow:
         return await person.decide(await _waiting_call(person, identifier), approve=approved, reason=reason)
@@ -158,6 +158,7 @@ def _show(console: Console, task: TaskRow, executions: list[ExecutionRow], files
 
     console.print(Text(one_line(task.title), style="bold"))
     console.print(Text.assemble(f"{task.id}  ", status_text(task.status), f"  filed {time_text(task.created_at)}"))
+    console.print(Text(f"conversation {task.conversation_id}", style="bright_black"))
     for number, phase in enumerate(task.plan, start=1):
         done = number < task.current_phase or task.status == "completed"
         console.print(f"  {'✓' if done else '·'} {one_line(str(phase.get('title')))}")
