@@ -20,7 +20,7 @@ from agent_runtime.errors import Unavailable
 from agent_runtime.local import api_packages, wheels
 from agent_runtime.local.cluster import API, DATABASE
 from agent_runtime.local.ports import HOST
-from agent_runtime.local.processes import Child, Program
+from agent_runtime.local.processes import Child, Program, last_words
 from agent_runtime.local.secrets import Secrets
 from agent_runtime.local.service_user import ServiceUser
 
@@ -154,7 +154,8 @@ class SupabaseApi:
                     await self._wait_for(client, path, {"apikey": key, "Authorization": f"Bearer {key}"})
         except TimeoutError:
             raise Unavailable(
-                f"the Supabase API did not answer within {timeout_seconds:g} s (log: {self.child.log})"
+                f"the Supabase API did not answer within {timeout_seconds:g} s: {last_words(self.child.log)} "
+                f"(log: {self.child.log})"
             ) from None
 
     async def _wait_for(self, client: httpx.AsyncClient, path: str, headers: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent_runtime.errors import ConfigError
 from agent_runtime.local import wheels
-from agent_runtime.local.processes import Child, Program, last_line, stop_left_behind
+from agent_runtime.local.processes import Child, Program, last_words, stop_left_behind
 
 MANIFEST = Path(__file__).parent / "supabase_api"
 ENTRY = Path("node_modules") / "@supabase" / "lite" / "dist" / "cli" / "index.js"
@@ -120,4 +120,4 @@ def _reason(log: Path) -> str:
     # npm reports fields first, then a sentence, then the path of a log of its own.
     lines = [line.removeprefix("npm error ").strip() for line in log.read_text(errors="replace").splitlines()]
     sentences = [line for line in lines if line and line.split()[0] not in _FIELDS]
-    return sentences[0] if sentences else last_line(log) or "npm said nothing"
+    return sentences[0] if sentences else last_words(log) or "npm said nothing"

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from agent_runtime.errors import ConfigError, DatabaseUnavailable
 from agent_runtime.local import wheels
 from agent_runtime.local.ports import HOST
-from agent_runtime.local.processes import Child, Program, last_line
+from agent_runtime.local.processes import Child, Program, last_words
 from agent_runtime.local.service_user import ServiceUser
 
 SUPERUSER = "supabase_admin"
@@ -138,7 +138,7 @@ class LocalPostgres:
         child = await Child.start(program, records=self._records, logs=self._logs)
         try:
             if await child.wait() != 0:
-                raise ConfigError(f"initdb failed: {last_line(child.log)} (log: {child.log})")
+                raise ConfigError(f"initdb failed: {last_words(child.log)} (log: {child.log})")
         finally:
             await child.stop()
 
@@ -163,7 +163,8 @@ class LocalPostgres:
                     return
         except TimeoutError:
             raise DatabaseUnavailable(
-                f"Postgres took no connection within {timeout_seconds:g} s (log: {self.child.log})"
+                f"Postgres took no connection within {timeout_seconds:g} s: {last_words(self.child.log)} "
+                f"(log: {self.child.log})"
             ) from None
 
     def _check_major(self) -> None:

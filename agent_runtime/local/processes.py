@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,11 +23,14 @@ from agent_runtime.local.service_user import ServiceUser
 from agent_runtime.local.state_file import read_state, write_state
 
 LOGS_KEPT = 3
+LAST_WORDS_CHARS = 500
 
 # The start time is computed from the boot time, which the kernel may correct a little.
 _START_TOLERANCE_SECONDS = 0.5
 
 _POLL_SECONDS = 0.02
+
+_ERROR = re.compile(r"\b(error|fatal|panic)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,9 @@ class Child:
         self._record.unlink(missing_ok=True)
 
     def check_running(self) -> None:
-        """Raise `Unavailable`, with the last line of the log, when it has ended."""
+        """Raise `Unavailable`, with the log's last words, when it has ended."""
         if self.returncode is not None:
-            reason = last_line(self.log) or f"exit code {self.returncode}"
+            reason = last_words(self.log) or f"exit code {self.returncode}"
             raise Unavailable(f"{self.program.name} ended while starting: {reason} (log: {self.log})")
 
 
@@ -156,11 +160,13 @@ def rotate(log: Path) -> None:
             newer.replace(log.with_name(f"{log.name}.{number}"))
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log that is not blank."""
+def last_words(log: Path) -> str:
+    """What a program that failed said last: the last line that names an error, else the last line."""
     with contextlib.suppress(FileNotFoundError):
         lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-        return next((line for line in reversed(lines) if line), "")
+        said = [line for line in lines if line]
+        errors = [line for line in said if _ERROR.search(line)]
+        return (errors or said or [""])[-1][:LAST_WORDS_CHARS]
     return ""
 
 

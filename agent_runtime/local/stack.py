@@ -14,7 +14,8 @@ import psycopg
 
 from agent_runtime import __version__, resources
 from agent_runtime.db import schema
-from agent_runtime.errors import ConfigError
+from agent_runtime.db.connection import explain
+from agent_runtime.errors import ConfigError, DatabaseUnavailable
 from agent_runtime.local import api_packages, cluster, ports, wheels
 from agent_runtime.local.api import SupabaseApi
 from agent_runtime.local.folder import POSTGRES_MAJOR, DataFolder
@@ -90,8 +91,13 @@ class Stack:
             await model_server
             self.folder.keep(ports=self._ports, versions=self._versions())
             self._announce()
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, psycopg.Error):
+                raise DatabaseUnavailable(f"Postgres: {explain(error)} (logs: {self.folder.logs})") from error
+            if isinstance(error, OSError):
+                # A full disk, a folder that vanished.
+                raise ConfigError(f"{error.filename or self.data_dir}: {error.strerror or error}") from error
             raise
 
     async def stop(self) -> None:

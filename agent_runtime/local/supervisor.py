@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from agent_runtime.errors import AgentRuntimeError, Unavailable
-from agent_runtime.local.processes import Child, last_line
+from agent_runtime.local.processes import Child, last_words
 
 RESTARTS_IN_A_ROW = 5
 STEADY_SECONDS = 60.0
@@ -52,7 +52,7 @@ async def _watch(name: str, part: Part, report: Callable[[str], None]) -> None:
         started = time.monotonic()
         exit_code = await part.child.wait()
         failures = 1 if time.monotonic() - started > STEADY_SECONDS else failures + 1
-        reason = last_line(part.child.log)
+        reason = last_words(part.child.log)
         if failures > RESTARTS_IN_A_ROW:
             raise Unavailable(
                 f"{name} ended {failures} times in a row (exit code {exit_code}): {reason} (log: {part.child.log})"

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from agent_runtime.errors import ConfigError, Unavailable
-from agent_runtime.local.processes import LOGS_KEPT, Child, Program, last_line, rotate, stop_left_behind
+from agent_runtime.local.processes import LOGS_KEPT, Child, Program, last_words, rotate, stop_left_behind
 from agent_runtime.local.state_file import read_state, write_state
 
 SLEEP = [shutil.which("sleep") or "sleep", "600"]
@@ -42,7 +42,7 @@ async def test_a_stopped_child_is_gone_and_off_the_record(tmp_path: Path) -> Non
 
 async def test_a_child_that_ignores_its_signal_is_killed(tmp_path: Path) -> None:
     child = await start(STUBBORN, tmp_path, stop_seconds=0.2)
-    while last_line(child.log) != "ready":
+    while last_words(child.log) != "ready":
         child.check_running()
     await child.stop()
     assert child.returncode == -signal.SIGKILL
@@ -134,3 +134,17 @@ def test_logs_of_earlier_starts_are_kept_up_to_a_bound(tmp_path: Path) -> None:
         rotate(log)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"part.log.{n}" for n in range(1, LOGS_KEPT + 1)]
     assert (tmp_path / "part.log.1").read_text() == str(LOGS_KEPT + 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ""),
+        ("one\n\n", "one"),
+        ("starting\nFATAL:  no space left\nLOG:  shut down\n", "FATAL:  no space left"),
+        ("creating\ninitdb: error: could not write\ninitdb: removing data\n", "initdb: error: could not write"),
+    ],
+)
+def test_the_last_words_are_the_error(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "log").write_text(text)
+    assert last_words(tmp_path / "log") == words
