@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 POOL_LIMIT = 10
 SWEEP_SECONDS = 600.0
+STOPPED_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,9 @@ class Worker:
                 await self._claim_until_stopped(drain)
             finally:
                 await self._give_back()
-        with contextlib.suppress(DatabaseUnavailable):
-            await self._store.stopped()
+        with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+            async with asyncio.timeout(STOPPED_SECONDS):
+                await self._store.stopped()
 
     def stop(self) -> None:
         """Begin to shut down."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 import typer
@@ -13,7 +14,12 @@ import typer
 from agent_runtime.cli import app
 from agent_runtime.config import Settings
 
+if TYPE_CHECKING:
+    from agent_runtime.worker import Worker
+
 log = structlog.get_logger()
+
+DEADLINE_GRACE_SECONDS = 0.7
 
 
 @app.command(
@@ -51,9 +57,7 @@ async def _work(settings: Settings, drain: bool) -> None:
     registry = Registry.load(settings.tools_path)
     sandbox = await asyncio.to_thread(choose_sandbox, settings.allow_unsandboxed)
     async with open_worker(settings, registry, sandbox) as worker:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
+        _stop_on_signals(worker, settings.shutdown_seconds)
         log.info(
             "worker started",
             concurrency=settings.concurrency,
@@ -63,3 +67,27 @@ async def _work(settings: Settings, drain: bool) -> None:
         )
         await worker.run(drain=drain)
         log.info("worker stopped")
+
+
+def _stop_on_signals(worker: Worker, shutdown_seconds: float) -> None:
+    """The first signal begins the shutdown, which has a deadline; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            _end_now("a second signal")
+        asked = True
+        worker.stop()
+        loop.call_later(shutdown_seconds + DEADLINE_GRACE_SECONDS, _end_now, "the deadline")
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def _end_now(why: str) -> None:
+    """Sandboxed commands die with this process, and the database gives the tasks on when their leases run out."""
+    waiting = [str(task.get_coro()) for task in asyncio.all_tasks()]
+    log.error("ending without a shutdown; leases run out instead", reason=why, waiting=waiting)
+    os._exit(1)
