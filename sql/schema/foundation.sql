@@ -23,4 +23,5 @@ create table if not exists private.schema_version (
   installed_at timestamptz not null default now()
 );
 comment on table private.schema_version is 'One row per version of sql/ that was applied; a worker refuses a newer one than it knows.';
+alter table private.schema_version enable row level security;
 insert into private.schema_version (version) values (1) on conflict do nothing;

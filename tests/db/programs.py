@@ -1,0 +1,49 @@
+"""Postgres' own programs, of the version of the server, and our command line, as an admin runs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from agent_runtime import resources
+from agent_runtime.local import wheels
+
+if TYPE_CHECKING:
+    from tests.conftest import Database
+
+Finished = subprocess.CompletedProcess[str]
+
+BOOTSTRAP = resources.sql() / "bootstrap.sql"
+
+
+def psql(database: Database, *arguments: str, conninfo: str | None = None) -> Finished:
+    """psql as the owner, stopping at the first error."""
+    return _run(
+        [_program(database, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments, conninfo or database.owner]
+    )
+
+
+def db_apply(database: Database) -> Finished:
+    """`agent-runtime db apply` as the owner."""
+    return _run([sys.executable, "-m", "agent_runtime", "db", "apply"], {"DATABASE_URL": database.owner})
+
+
+def dump(database: Database, *arguments: str) -> str:
+    """The schema, as `pg_dump --schema-only` writes it."""
+    finished = _run([_program(database, "pg_dump"), "--schema-only", *arguments, database.superuser])
+    assert finished.returncode == 0, finished.stderr
+    # Newer versions guard their output with a random word.
+    return "\n".join(
+        line for line in finished.stdout.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))
+    )
+
+
+def _program(database: Database, name: str) -> str:
+    bundle = wheels.postgres(database.major)
+    return str((bundle.packages / bundle.program).with_name(name))
+
+
+def _run(argv: list[str], environment: dict[str, str] | None = None) -> Finished:
+    path = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PGCONNECT_TIMEOUT": "10"}
+    return subprocess.run(argv, env=path | (environment or {}), capture_output=True, text=True, timeout=60, check=False)

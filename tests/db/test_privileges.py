@@ -1,0 +1,92 @@
+"""Closed by default: lists of what stands open, each of which is stated here or empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.db.impersonation import many
+
+if TYPE_CHECKING:
+    from tests.db.impersonation import Connection, Role
+
+PERSONS = {"submit_task", "cancel_task", "answer_task", "decide_execution", "runtime_status"}
+WORKERS = {
+    "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
+    "worker_context",
+    "worker_new_messages", "worker_record_turn", "worker_start_execution", "worker_finish_execution", "worker_suspend",
+    "worker_settle", "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
+}  # fmt: skip
+POLICIES = {"me", "my_tenant", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed", "may_upload"}
+
+OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
+
+
+def named(connection: Connection, statement: str) -> set[str]:
+    return {row["name"] for row in many(connection, statement)}
+
+
+def callable_by(connection: Connection, role: Role) -> set[str]:
+    return named(
+        connection,
+        f"select proname as name from pg_proc where {OURS} and has_function_privilege('{role}', oid, 'execute')",
+    )
+
+
+def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
+    assert callable_by(connection, "anon") == set()
+    assert callable_by(connection, "authenticated") == PERSONS | POLICIES
+    assert callable_by(connection, "agent_worker") == WORKERS
+    assert callable_by(connection, "service_role") == WORKERS | POLICIES | {"sync_tools", "cancel_task"}
+
+
+def test_no_function_is_everybodys(connection: Connection) -> None:
+    granted = (
+        f"select proname as name from pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner))) where {OURS}"
+    )
+    assert named(connection, f"{granted} and grantee = 0") == set()
+
+
+def test_every_function_has_a_fixed_and_empty_search_path(connection: Connection) -> None:
+    assert named(
+        connection, f"select proname as name from pg_proc where {OURS} and not ('search_path=\"\"' = any (proconfig))"
+    ) == set()  # fmt: skip
+    assert named(connection, f"select proname as name from pg_proc where {OURS} and proconfig is null") == set()
+
+
+def test_every_table_has_row_level_security(connection: Connection) -> None:
+    tables = "select relname as name from pg_class where relkind in ('r', 'p') and not relrowsecurity"
+    assert named(connection, f"{tables} and relnamespace in ('public'::regnamespace, 'private'::regnamespace)") == set()
+
+
+def test_every_view_has_its_callers_rights(connection: Connection) -> None:
+    views = "select relname as name from pg_class where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace"
+    assert named(connection, views) == {"conversation_details", "tool_statistics"}
+    assert named(connection, f"{views} and not ('security_invoker=true' = any (coalesce(reloptions, '{{}}')))") == set()
+
+
+def test_every_foreign_key_is_indexed(connection: Connection) -> None:
+    unindexed = """
+        select conrelid::regclass || ' ' || a.attname as name
+        from pg_constraint f join pg_attribute a on a.attrelid = f.conrelid and a.attnum = f.conkey[1]
+        where f.contype = 'f' and f.connamespace = 'public'::regnamespace
+          and not exists (select from pg_index i where i.indrelid = f.conrelid and i.indkey[0] = f.conkey[1])
+    """
+    assert named(connection, unindexed) == set()
+
+
+def test_there_is_one_permissive_policy_for_a_verb_and_none_for_anon(connection: Connection) -> None:
+    policies = many(
+        connection, "select tablename, cmd, roles::text, permissive from pg_policies where schemaname = 'public'"
+    )
+    assert {row["roles"] for row in policies} == {"{authenticated}"}
+    assert {row["permissive"] for row in policies} == {"PERMISSIVE"}
+    assert "ALL" not in {row["cmd"] for row in policies}
+    assert len({(row["tablename"], row["cmd"]) for row in policies}) == len(policies)
+
+
+def test_nobody_but_the_owner_holds_anything_in_private(connection: Connection) -> None:
+    grants = (
+        "select relname || ' ' || grantee::regrole as name from pg_class, aclexplode(relacl)"
+        " where relnamespace = 'private'::regnamespace and grantee <> relowner"
+    )
+    assert named(connection, grants) == set()
