@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from agent_runtime.errors import AgentRuntimeError
 from bench import plain
 from bench.postgres import Connection, Database, connect
+
+
+class NotComparable(AgentRuntimeError):
+    """The two sides did not do the same work, so that their figures say nothing."""
 
 
 async def enqueue(database: Database, count: int, *, one_person: bool = False) -> None:
@@ -20,9 +25,9 @@ async def recorded_rows(database: Database) -> dict[str, int]:
 
 
 def check_same(ours: dict[str, int], bare: dict[str, int]) -> None:
-    """Raises `AssertionError` when one side wrote rows that the other did not: the comparison would be a lie."""
+    """Raises `NotComparable` when one side wrote rows that the other did not."""
     if ours != bare:
-        raise AssertionError(f"the bare loop did not write the same rows: ours {ours}, bare {bare}")
+        raise NotComparable(f"the bare loop did not write the same rows: ours {ours}, bare {bare}")
 
 
 def added(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from string import ascii_lowercase
+from string import ascii_letters
 from typing import Any, Literal
 
 from rich.progress import Progress, TaskID
@@ -74,7 +74,7 @@ def as_table(name: str, report: Report) -> Table:
     table.add_column("min … max", justify="right")
     table.add_column("unit", no_wrap=True)
     table.add_column("ratio", no_wrap=True)
-    letters = {line.what: letter for line, letter in zip(report.lines, ascii_lowercase, strict=False)}
+    letters = {line.what: letter for line, letter in zip(report.lines, ascii_letters, strict=False)}
     for line in report.lines:
         spread = f"{_figure(min(line.rounds))} … {_figure(max(line.rounds))}"
         compared = _compared(report, line, letters)

@@ -22,7 +22,7 @@ from agent_runtime.toolbox.registry import Registry
 from bench import plain, plain_steps
 from bench.person import Person
 from bench.postgres import Connection, Database, Pair, connect, open_pair
-from bench.queue import added, check_same, enqueue, recorded_rows
+from bench.queue import NotComparable, added, check_same, enqueue, recorded_rows
 from bench.report import Line, Report, Steps
 from bench.timing import Clock, TimedRunner, timed_store
 from bench.worker import running_worker, settings_for
@@ -190,7 +190,7 @@ async def _not_ours(database: Database, task: UUID, count: int) -> tuple[float, 
         found = await (await connection.execute(WHAT_IS_ON_RECORD, [task])).fetchone()
     assert found is not None, "the task was submitted above"
     if (found["status"], found["steps"]) != ("completed", count):
-        raise AssertionError(f"the task is {found['status']} after {found['steps']} steps: {found['error_message']}")
+        raise NotComparable(f"the task is {found['status']} after {found['steps']} steps: {found['error_message']}")
     return found["model"], found["tools"]
 
 

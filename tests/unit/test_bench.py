@@ -1,0 +1,40 @@
+"""The benchmarks run. What they measure is for people to judge: nothing here asserts a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench", *arguments]
+    return subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
+
+
+def test_a_benchmark_prints_its_table_and_writes_every_round(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    ran = bench("claim_settle", "--quick", "--json", str(figures))
+    assert ran.returncode == 0, ran.stderr
+    assert "tasks/s" in ran.stdout
+    lines = json.loads(figures.read_text())["benchmarks"]["claim_settle"]["lines"]
+    assert {line["what"] for line in lines} >= {"bare loop, 1 worker", "ours, 1 worker", "ours, 4 workers"}
+    ours = next(line for line in lines if line["what"] == "ours, 1 worker")
+    assert ours["ratios"].keys() == {"bare loop, 1 worker", "bare loop with records, 1 worker"}
+    assert all(rate > 0 for line in lines for rate in line["rounds"])
+
+
+def test_an_unknown_benchmark_is_named_in_one_line() -> None:
+    ran = bench("nonsense")
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert "'nonsense'" in ran.stderr
+    assert "claim_settle" in ran.stderr
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    ran = bench("claim_settle", "--quick", "--json", str(tmp_path / "missing" / "figures.json"))
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert "--json" in ran.stderr
