@@ -1,0 +1,35 @@
+-- Makes a user an admin of its tenant. For psql and the Supabase SQL editor, as the owner of the tables; safe to run again.
+-- The first admin can be made no other way.
+
+do $$
+declare
+  -- Parameters ------------------------------------------------------------------------------------------------------------
+  v_email text := '';                     -- the address that the user signed up with: 'ana@example.org'
+  --------------------------------------------------------------------------------------------------------------------------
+  v_user public.users;
+begin
+  if btrim(coalesce(v_email, '')) = '' then
+    raise exception using errcode = 'AR005', message = 'set v_email first, at the top of this script';
+  end if;
+  select * into v_user from public.users u where lower(u.email) = lower(btrim(v_email)) for no key update;
+  if not found then
+    raise exception using
+      errcode = 'AR002',
+      message = format('nobody has signed up as %s', btrim(v_email)),
+      hint = 'The user signs up first; the profile is made then.';
+  elsif not v_user.is_active then
+    raise exception using
+      errcode = 'AR003',
+      message = format('%s is deactivated', v_user.email),
+      hint = format('First: update public.users set is_active = true where id = ''%s'';', v_user.id);
+  end if;
+  update public.users u set role = 'admin' where u.id = v_user.id and u.role <> 'admin';
+  raise notice '% is an admin', v_user.email;
+end
+$$;
+
+select u.email, u.username, u.role, t.slug as tenant
+from public.users u
+join public.tenants t on t.id = u.tenant_id
+where u.role = 'admin'
+order by u.email;
