@@ -68,7 +68,8 @@ async def test_200_tasks_on_4_workers_end_exactly_once_though_one_worker_is_kill
         ends = await rows(
             database,
             "select e.task_id, count(*) as ends from public.task_events e join public.tasks t on t.id = e.task_id"
-            " where t.title like 'fleet %%' and e.kind = 'task.status' and e.payload ->> 'status' = 'completed' group by 1",
+            " where t.title like 'fleet %%' and e.kind = 'task.status' and e.payload ->> 'status' = 'completed'"
+            " group by 1",
         )
         assert [end["ends"] for end in ends] == [1] * TASKS
         resumed = sum(task["attempts"] for task in tasks)
