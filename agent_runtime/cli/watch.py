@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent_runtime.person.timeline import Timeline
 
 POLL_SECONDS = 0.3
-_LONGEST_PAUSE_SECONDS = 10.0
+_LONGEST_PAUSE_SECONDS = 3.0
 _ASK_FOR_WORKERS_SECONDS = 5.0
 
 T = TypeVar("T")

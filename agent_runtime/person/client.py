@@ -80,8 +80,10 @@ class Person:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._tokens.touch(self._session_timeout_seconds())
-        await self.aclose()
+        try:
+            await self._tokens.touch(self._session_timeout_seconds())
+        finally:
+            await self.aclose()
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -182,7 +184,7 @@ class Person:
 
     async def files(self, task_id: UUID) -> list[FileRow]:
         """The task's files, what was uploaded and what was made, every version, oldest first."""
-        rows = await self._rows_of(task_id, "files", "*", ["created_at", "version"], None)
+        rows = await self._rows_of(task_id, "files", "*", ["created_at", "filename", "version"], None)
         return [FileRow.model_validate(row) for row in rows]
 
     async def download(self, file: FileRow, target: Path | BinaryIO) -> Stored:
@@ -259,7 +261,7 @@ class Person:
         rows = await self._ask(self._supabase.table("system_config").select("config_key, config_value"))
         self._config = {row["config_key"]: row["config_value"] for row in rows}
         self._refuse_if_idle(self._session_timeout_seconds())
-        self._tokens.touch(self._session_timeout_seconds())
+        await self._tokens.touch(self._session_timeout_seconds())
 
     def _refuse_if_idle(self, timeout_seconds: float | None) -> None:
         session = self._tokens.session

@@ -34,8 +34,11 @@ _RAISED = "PostgresError: "
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[AgentRuntimeError]], ...] = (
     (re.compile(r"^limit \w+ reached: "), InvalidInput),
     (re.compile(r"^(there is no |the conversation has no |task \S+ has no )"), NotFound),
-    (re.compile(r"( already|there is nothing to decide)$| cannot go from | is disabled$"), IllegalTransition),
-    (re.compile(r" is empty| is not between |is taken: "), InvalidInput),
+    (
+        re.compile(r"( already|there is nothing to decide| cannot change| is disabled)$| cannot go from "),
+        IllegalTransition,
+    ),
+    (re.compile(r" is empty| is not | is taken: | is true or false"), InvalidInput),
 )
 
 

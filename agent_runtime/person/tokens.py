@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import httpx
 
@@ -31,40 +32,48 @@ class Tokens(httpx.Auth):
     async def access_token(self) -> str:
         """Raises `Denied` when the session is over, `Unavailable` when Auth does not answer."""
         if self._runs_out():
-            await self._renew(self.session.access_token)
+            await self._renew(self.session)
         return self.session.access_token
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        token = await self.access_token()
-        request.headers["authorization"] = f"Bearer {token}"
+        request.headers["authorization"] = f"Bearer {await self.access_token()}"
+        used = self.session
         answer = yield request
         if answer.status_code == httpx.codes.UNAUTHORIZED and await self._was_refused_for_its_token(answer):
             # This machine's clock may be wrong, or the project's keys were changed.
-            await self._renew(token)
+            await self._renew(used)
             request.headers["authorization"] = f"Bearer {self.session.access_token}"
             yield request
 
-    def touch(self, timeout_seconds: float | None) -> None:
+    async def touch(self, timeout_seconds: float | None) -> None:
         """Note that the session is in use, and how long it may lie idle."""
         update = {"last_used_at": time.time(), "timeout_seconds": timeout_seconds}
-        if not self._keep:
+        if self._keep:
+            # In a thread: the lock may be held by an exchange that needs this loop to go on.
+            self.session = await asyncio.to_thread(self._touch_kept, update)
+        else:
             self.session = self.session.model_copy(update=update)
-            return
+
+    def _touch_kept(self, update: dict[str, Any]) -> Session:
         with session.alone():
             # Another process may have exchanged the tokens meanwhile, or a logout removed them.
-            if kept := self._on_disk():
-                self.session = kept.model_copy(update=update)
-                session.save(self.session)
+            kept = self._on_disk()
+            if kept is None:
+                return self.session
+            touched = kept.model_copy(update=update)
+            session.save(touched)
+            return touched
 
     async def _was_refused_for_its_token(self, answer: httpx.Response) -> bool:
         return b"PGRST30" in await answer.aread()
 
-    async def _renew(self, used_up: str) -> None:
+    async def _renew(self, used_up: Session) -> None:
         async with self._exchanging:
-            if self.session.access_token == used_up:
+            # Compared by the refresh token: two access tokens of the same second can be the same.
+            if self.session.refresh_token == used_up.refresh_token:
                 await (self._exchange_kept(used_up) if self._keep else self._exchange())
 
-    async def _exchange_kept(self, used_up: str) -> None:
+    async def _exchange_kept(self, used_up: Session) -> None:
         held = session.alone()
         await asyncio.to_thread(held.__enter__)
         try:
@@ -72,7 +81,7 @@ class Tokens(httpx.Auth):
             if kept is None:
                 raise Denied(f"the session of {self.session.email} was ended by a logout or another login: {LOG_IN}")
             self.session = kept
-            if kept.access_token == used_up or self._runs_out():
+            if kept.refresh_token == used_up.refresh_token or self._runs_out():
                 await self._exchange()
                 session.save(self.session)
         finally:
