@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from agent_runtime.toolbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
 from agent_runtime.toolbox.interpreter import interpreter_folders, search_path
-from agent_runtime.toolbox.launch import DANGEROUS_CALLS, LAUNCHER, CommandLimits, Launch, sandbox_uid
+from agent_runtime.toolbox.launch import DANGEROUS_CALLS, LAUNCHER, CommandLimits, Launch, sandbox_uid, supervised
 from agent_runtime.toolbox.processes import CommandResult, run_process
 from agent_runtime.toolbox.sandbox import OUTPUT_LIMIT_BYTES, plain_environment
 from agent_runtime.toolbox.workspace import SANDBOX_PATH
@@ -68,12 +67,14 @@ class Bubblewrap:
             forbidden=DANGEROUS_CALLS,
             uid=sandbox_uid(),
         )
+        # bwrap ties itself to its parent only some time after its start, and its inner half later still: whoever kills
+        # the worker in between would leave a command that nobody stops.
+        command = [*self._bwrap(workspace, network), "--", *launch.argv(_LAUNCHER_INSIDE, list(argv))]
         return await run_process(
-            [*self._bwrap(workspace, network), "--", *launch.argv(_LAUNCHER_INSIDE, list(argv))],
+            supervised(command),
             stdin=stdin,
             timeout_seconds=timeout_seconds,
             output_limit_bytes=output_limit_bytes,
-            stop_signal=signal.SIGKILL,
         )
 
     def _bwrap(self, workspace: Path, network: bool) -> list[str]:

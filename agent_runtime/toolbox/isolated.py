@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -48,7 +47,6 @@ async def run_isolated(
         stdin=content,
         timeout_seconds=timeout_seconds,
         output_limit_bytes=_ANSWER_LIMIT_BYTES,
-        stop_signal=signal.SIGTERM,
     )
     if result.timed_out:
         raise ToolRefused(f"it took longer than {timeout_seconds:g} seconds and was stopped; ask for less at once")

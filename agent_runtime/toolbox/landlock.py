@@ -7,7 +7,6 @@ a command leaves behind. Other processes stay visible, and the size of temporary
 from __future__ import annotations
 
 import ctypes
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -84,7 +83,6 @@ class Landlock:
                 stdin=stdin,
                 timeout_seconds=timeout_seconds,
                 output_limit_bytes=output_limit_bytes,
-                stop_signal=signal.SIGTERM,
             )
 
 

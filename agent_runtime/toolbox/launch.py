@@ -61,10 +61,12 @@ class Launch:
     limits: dict[str, int]
     environment: dict[str, str]
     supervise: bool
+    """Stay above the command, and end all that it started when it ends, is stopped, or the worker is gone."""
     landlock: dict[str, Any] | None = None
     forbidden: list[str] = field(default_factory=list)
     uid: int | None = None
     gid: int = SANDBOX_GID
+    worker: int = field(default_factory=os.getpid)
 
     def argv(self, launcher: str, command: list[str]) -> list[str]:
         return [sys.executable, "-I", "-S", launcher, json.dumps(asdict(self)), *command]
@@ -86,3 +88,9 @@ def _threads_of(uid: int) -> int:
         except OSError:
             continue
     return count
+
+
+def supervised(command: list[str]) -> list[str]:
+    """The argument vector that runs `command` with nothing changed for it, but nothing of it left behind."""
+    spec = {"supervise": True, "worker": os.getpid(), "unchanged": True}
+    return [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(spec), *command]

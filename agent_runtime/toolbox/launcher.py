@@ -39,10 +39,10 @@ def _supervise(spec: dict[str, Any], command: list[str]) -> None:
     """Run the command below this process, and leave nothing of it behind, not even what detached itself."""
     signal.signal(signal.SIGTERM, _raise_stopped)
     if _LINUX:
-        parent = os.getppid()
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-        if os.getppid() != parent:
+        # The worker may have been killed before it was this process's business to hear of it.
+        if os.getppid() != spec["worker"]:
             os._exit(125)
     child = os.fork()
     if child == 0:
@@ -142,6 +142,8 @@ def _signal(pid: int, number: int) -> None:
 
 def _become(spec: dict[str, Any], command: list[str]) -> None:
     """Replace this process with the command; the order matters: each step needs the rights that the next gives up."""
+    if spec.get("unchanged"):
+        _execute(command, {})
     # Beneath a home of mode 0700 the folder can be entered only before the rights are gone, and a folder that belongs
     # to the unprivileged id, by a root without capabilities, only after.
     entered = _entered(spec["folder"])
@@ -162,9 +164,13 @@ def _become(spec: dict[str, Any], command: list[str]) -> None:
             os.close(ruleset)
         if spec["forbidden"]:
             _forbid_syscalls(spec["forbidden"])
+    _execute(command, spec["environment"])
+
+
+def _execute(command: list[str], environment: dict[str, str]) -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        os.execvpe(command[0], command, spec["environment"])  # noqa: S606
+        os.execvpe(command[0], command, environment)  # noqa: S606
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())
         os._exit(127)

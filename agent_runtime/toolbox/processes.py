@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _CHUNK_BYTES = 65_536
-_GRACE_SECONDS = 3.0
+_GRACE_SECONDS = 10.0
 FLOOD_BYTES = 64 * 1024 * 1024
 """A command that wrote so much is stopped: reading on would cost the worker a core for nothing."""
 
@@ -36,15 +36,13 @@ async def run_process(
     stdin: bytes | None,
     timeout_seconds: float,
     output_limit_bytes: int,
-    stop_signal: signal.Signals,
     environment: Mapping[str, str] | None = None,
 ) -> CommandResult:
-    """Run `argv`, in a session of its own, until it ends, the time is over or the output floods.
+    """Run `argv`, which starts with the launcher as supervisor, until it ends, the time is over or the output floods.
 
-    `stop_signal` is what makes the process take everything below it along: SIGKILL for bubblewrap, whose namespace
-    dies with it, SIGTERM for the launcher, which cleans up itself. Raises `OSError` when there is no such program.
+    Stopping the supervisor with SIGTERM takes everything below it along. Raises `OSError` when it cannot be started.
     """
-    process = await _spawn(argv, environment or {}, stop_signal, with_input=stdin is not None)
+    process = await _spawn(argv, environment or {}, with_input=stdin is not None)
     stdout, stderr = _Tail(output_limit_bytes), _Tail(output_limit_bytes)
     timed_out = flooded = False
     try:
@@ -55,7 +53,7 @@ async def run_process(
     except _Flood:
         flooded = True
     finally:
-        await _to_the_end(_end(process, stop_signal))
+        await _to_the_end(_end(process))
     code = process.returncode if process.returncode is not None else -signal.SIGKILL
     return CommandResult(
         exit_code=code if code >= 0 else 128 - code,
@@ -102,7 +100,7 @@ class _Tail:
 
 
 async def _spawn(
-    argv: Sequence[str], environment: Mapping[str, str], stop_signal: signal.Signals, *, with_input: bool
+    argv: Sequence[str], environment: Mapping[str, str], *, with_input: bool
 ) -> asyncio.subprocess.Process:
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
@@ -119,7 +117,7 @@ async def _spawn(
     except asyncio.CancelledError:
         # The process may be there already, and then it must be ended in order.
         with suppress(OSError):
-            await _to_the_end(_end(await starting, stop_signal))
+            await _to_the_end(_end(await starting))
         raise
 
 
@@ -151,10 +149,10 @@ async def _feed(stream: asyncio.StreamWriter, content: bytes) -> None:
         await stream.wait_closed()
 
 
-async def _end(process: asyncio.subprocess.Process, stop_signal: signal.Signals) -> None:
-    for number in (stop_signal, signal.SIGKILL):
+async def _end(process: asyncio.subprocess.Process) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is None:
-            # The group, because bwrap's two halves are tied together only some time after they were started.
+            # The group, because a command just forked may not have made its own session yet.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
         # Everything that was started holds the pipes; their end is the proof that it is gone.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -103,7 +102,6 @@ class Unsandboxed:
                 stdin=stdin,
                 timeout_seconds=timeout_seconds,
                 output_limit_bytes=output_limit_bytes,
-                stop_signal=signal.SIGTERM,
             )
 
 
