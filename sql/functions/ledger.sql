@@ -35,7 +35,8 @@ end
 $$;
 
 create or replace function private.add_message(
-  p_task public.tasks, p_role text, p_content text, p_metadata jsonb, p_tool_calls jsonb default null, p_tool_call_id text default null
+  p_task public.tasks, p_role text, p_content text, p_metadata jsonb, p_tool_calls jsonb default null,
+  p_tool_call_id text default null
 ) returns uuid
 language plpgsql security definer set search_path = '' as $$
 declare

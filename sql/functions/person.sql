@@ -122,7 +122,10 @@ begin
   if v_agent is null then
     raise exception using
       errcode = 'AR002',
-      message = case when p_name is null then 'there is no agent to run the task' else format('there is no agent named %s', to_jsonb(left(p_name, 100))) end,
+      message = case
+        when p_name is null then 'there is no agent to run the task'
+        else format('there is no agent named %s', to_jsonb(left(p_name, 100)))
+      end,
       hint = (
         select 'Agents: ' || string_agg(a.name, ', ' order by a.name) from public.agents a where a.is_active
       );

@@ -39,7 +39,9 @@ language sql stable security definer set search_path = '' as $$
   end
 $$;
 
-create or replace function public.worker_settle(p_task uuid, p_lease uuid, p_status text, p_result jsonb, p_error text) returns void
+create or replace function public.worker_settle(
+  p_task uuid, p_lease uuid, p_status text, p_result jsonb, p_error text
+) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
   if p_status not in ('completed', 'failed', 'cancelled') then

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.db.impersonation import many
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from tests.db import runs
+from tests.db.impersonation import many, one
 
 if TYPE_CHECKING:
+    from tests.conftest import Database
     from tests.db.impersonation import Connection, Role
 
 PERSONS = {"submit_task", "cancel_task", "answer_task", "decide_execution", "runtime_status"}
@@ -90,3 +96,21 @@ def test_nobody_but_the_owner_holds_anything_in_private(connection: Connection) 
         " where relnamespace = 'private'::regnamespace and grantee <> relowner"
     )
     assert named(connection, grants) == set()
+
+
+def test_a_worker_that_logged_in_works_and_reads_no_table(database: Database) -> None:
+    with (
+        psycopg.connect(database.owner, autocommit=True, row_factory=dict_row) as owner,
+        psycopg.connect(database.worker, autocommit=True, row_factory=dict_row) as worker,
+    ):
+        runs.install_probes(owner)
+        task = runs.submit(owner, runs.sign_up(owner, "ana@example.org"))
+        worker.execute("select public.worker_register(%s, 'host', 1, '0', 1)", [runs.WORKER])
+        claimed = one(worker, "select * from public.worker_claim(%s, 1, 60)", runs.WORKER)
+        assert claimed["id"] == task["id"]
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            worker.execute("select from public.tasks")
+        # An admin at psql stops it.
+        assert one(owner, "select status from public.cancel_task(%s)", task["id"]) == {"status": "running"}
+        waiting = runs.submit(owner, claimed["user_id"])
+        assert one(owner, "select status from public.cancel_task(%s)", waiting["id"]) == {"status": "cancelled"}

@@ -59,7 +59,14 @@ begin
 end
 $$;
 
-select a.name, a.model_name, a.temperature, a.max_tokens, a.tools_enabled, a.is_public, a.is_active
+select
+  a.name,
+  a.model_name,
+  a.temperature,
+  a.max_tokens,
+  a.tools_enabled,
+  a.is_public,
+  a.is_active
 from public.agents a
 where a.tenant_id is null
 order by a.name;

@@ -46,6 +46,12 @@ begin
 end
 $$;
 
-select t.name, t.is_enabled, t.requires_confirmation, t.security_level, t.timeout_seconds, t.output_limit_bytes
+select
+  t.name,
+  t.is_enabled,
+  t.requires_confirmation,
+  t.security_level,
+  t.timeout_seconds,
+  t.output_limit_bytes
 from public.tools t
 order by t.name;

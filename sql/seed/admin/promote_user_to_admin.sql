@@ -28,7 +28,11 @@ begin
 end
 $$;
 
-select u.email, u.username, u.role, t.slug as tenant
+select
+  u.email,
+  u.username,
+  u.role,
+  t.slug as tenant
 from public.users u
 join public.tenants t on t.id = u.tenant_id
 where u.role = 'admin'

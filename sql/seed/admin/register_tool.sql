@@ -79,6 +79,12 @@ begin
 end
 $$;
 
-select t.name, t.is_enabled, t.requires_confirmation, t.security_level, t.retry_class, t.timeout_seconds
+select
+  t.name,
+  t.is_enabled,
+  t.requires_confirmation,
+  t.security_level,
+  t.retry_class,
+  t.timeout_seconds
 from public.tools t
 order by t.name;

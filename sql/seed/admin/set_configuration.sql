@@ -77,6 +77,10 @@ begin
 end
 $$;
 
-select c.config_key, case when c.is_sensitive then '"***"' else c.config_value end as config_value, c.description, c.updated_at
+select
+  c.config_key,
+  case when c.is_sensitive then '"***"' else c.config_value end as config_value,
+  c.description,
+  c.updated_at
 from public.system_config c
 order by c.config_key;
