@@ -128,6 +128,7 @@ def session_of(stack: Stack, user: SignedIn) -> Session:
         refresh_token=user.refresh_token,
         expires_at=user.expires_at,
         email=user.email,
+        user_id=user.user_id,
     )
 
 

@@ -24,6 +24,7 @@ class SignedIn:
     access_token: str
     refresh_token: str
     expires_at: int
+    user_id: str
 
 
 async def sign_in_first_user(credentials: Path, *, supabase_url: str, publishable_key: str) -> SignedIn | None:
@@ -55,4 +56,4 @@ async def sign_in_first_user(credentials: Path, *, supabase_url: str, publishabl
 
 def _signed_in(email: str, session: dict[str, Any]) -> SignedIn:
     expires_at = session.get("expires_at") or int(time.time()) + int(session.get("expires_in", 3_600))
-    return SignedIn(email, session["access_token"], session["refresh_token"], int(expires_at))
+    return SignedIn(email, session["access_token"], session["refresh_token"], int(expires_at), session["user"]["id"])
