@@ -16,7 +16,7 @@ from agent_runtime.config import Settings
 from agent_runtime.context import render
 from agent_runtime.db.store import Store
 from agent_runtime.db.text import fit_message
-from agent_runtime.errors import ContextTooLong, ModelError, StorageUnavailable
+from agent_runtime.errors import ContextTooLong, IllegalTransition, ModelError, StorageUnavailable
 from agent_runtime.files import TaskFiles
 from agent_runtime.limits import check_limits, check_repeats, task_limits
 from agent_runtime.llm.chat import ChatModel, OnDelta, Turn
@@ -117,7 +117,12 @@ class Run:
                 execution, "in_doubt", IN_DOUBT, {}, error="the worker stopped while the call was running"
             )
             return
-        await self.store.start_execution(self.lease, execution.id)
+        try:
+            await self.store.start_execution(self.lease, execution.id)
+        except IllegalTransition as refusal:
+            # An admin forbade the tool, or had it need approval, after the call was recorded; or the task is to end.
+            await self._finish(execution, "failed", f"The call was not run: {refusal}", {}, error=str(refusal))
+            return
         self._update_task(usage=_added(self.context.task.usage, {"tool_calls": 1}))
         outcome = await self._run(execution)
         # Files first: a result that is on record should not refer to files that are not.

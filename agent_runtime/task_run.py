@@ -12,7 +12,6 @@ from agent_runtime.db.store import Store
 from agent_runtime.errors import (
     AgentRuntimeError,
     DatabaseUnavailable,
-    IllegalTransition,
     LeaseLost,
     LimitReached,
     ModelError,
@@ -68,10 +67,6 @@ class TaskRunner:
         except LimitReached as limit:
             log.warning("limit reached", limit=limit.name)
             await self._store.settle(lease, "failed", None, str(limit))
-        except IllegalTransition as error:
-            # Cancelled between two looks: the database refused to start another call.
-            log.info("the database refused to go on", reason=str(error))
-            await self._store.release(lease, RETRY_LATER_SECONDS)
         except Unavailable as error:
             log.warning("the task waits for a service", error=str(error), seconds=RETRY_LATER_SECONDS)
             await self._store.release(lease, RETRY_LATER_SECONDS, f"Trying again in {RETRY_LATER_SECONDS:g} s: {error}")

@@ -71,7 +71,7 @@ async def _show(stack: Stack, console: Console, progress: Progress, question: st
             )
         console.print(f"\nQuestion  {question}\nFile      {file}\n", markup=False, highlight=False)
         task = await person.submit(question, [file])
-        task = await follow(person, task.id, console)
+        task = await follow(person, task.id, console, list_files=False)
         await _hand_over(person, task, console, output)
         await _count(person, task, console)
     return task

@@ -69,11 +69,13 @@ async def follow(
     console: Console,
     *,
     until_end: bool = True,
+    list_files: bool = True,
     on_event: OnEvent | None = None,
 ) -> TaskRow:
     """Show a task on `console` until it has ended, or what there is of it without `until_end`. Returns its row.
 
-    `on_event` takes the events instead of the console. An API that goes away is waited for. Raises `NotFound`.
+    `list_files` ends with the files and how to get them. `on_event` takes the events instead of the console. An API
+    that goes away is waited for. Raises `NotFound`.
     """
     from agent_runtime.person.timeline import Timeline
 
@@ -93,7 +95,7 @@ async def follow(
             await asyncio.sleep(POLL_SECONDS)
         task = await _patiently(screen, lambda: person.task(task_id))
         if task.has_ended:
-            screen.end(task, await _patiently(screen, lambda: person.files(task_id)))
+            screen.end(task, await _patiently(screen, lambda: person.files(task_id)) if list_files else [])
     return task
 
 

@@ -18,8 +18,12 @@ begin
           jsonb_object_agg(
             e.key,
             case
-              when private.sounds_secret(e.key) and jsonb_typeof(e.value) <> 'null' then '"***"'::jsonb
-              else private.masked(e.value, p_depth + 1)
+              when jsonb_typeof(e.value) = 'null' then e.value
+              -- The cheap test first: this runs for every value of every change.
+              when e.key ~* '(pass|secret|token|key|auth|cred|cookie)' and private.sounds_secret(e.key) then '"***"'::jsonb
+              when jsonb_typeof(e.value) in ('object', 'array') or length(e.value #>> '{}') > 1024
+                then private.masked(e.value, p_depth + 1)
+              else e.value
             end
           ), '{}'
         )
@@ -51,7 +55,6 @@ declare
   v_old jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
   v_new jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
   v_row jsonb := coalesce(v_new, v_old);
-  v_changed text[];
   v_uid uuid := auth.uid();
   v_user uuid;
   v_sensitive boolean := tg_table_name = 'system_config' and (
@@ -62,21 +65,21 @@ begin
     return null;
   end if;
   if tg_op = 'UPDATE' then
-    select array_agg(n.key) into v_changed
+    select jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value) into v_old, v_new
     from jsonb_each(v_new) n
     where n.key <> 'updated_at' and n.value is distinct from v_old -> n.key;
-    if v_changed is null then
+    if v_new is null then
       return null;
     end if;
-    select jsonb_object_agg(o.key, o.value) into v_old from jsonb_each(v_old) o where o.key = any (v_changed);
-    select jsonb_object_agg(n.key, n.value) into v_new from jsonb_each(v_new) n where n.key = any (v_changed);
   end if;
   if v_sensitive then
     -- That it changed is on record; what it was is not, not even as a digest that could be guessed at.
     v_old := v_old || case when v_old ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
     v_new := v_new || case when v_new ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
   end if;
-  select u.id into v_user from public.users u where u.id = v_uid;
+  if v_uid is not null then
+    select u.id into v_user from public.users u where u.id = v_uid;
+  end if;
   insert into public.audit_logs (
     user_id, actor, action, resource_type, resource_id, old_values, new_values, ip_address, user_agent, tenant_id
   )

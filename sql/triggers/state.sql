@@ -106,13 +106,13 @@ $$;
 create or replace trigger guard_execution
   before insert or update on public.tool_executions for each row execute function private.guard_execution();
 
--- An ended task has no open execution.
+-- An ended task has no open execution. One that is in doubt stays so: that nobody knows is the truth, until a person says more.
 create or replace function private.close_executions() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   update public.tool_executions e
   set status = 'cancelled', completed_at = clock_timestamp()
-  where e.task_id = new.id and e.status in ('pending', 'awaiting_approval', 'running', 'in_doubt');
+  where e.task_id = new.id and e.status in ('pending', 'awaiting_approval', 'running');
   return null;
 end
 $$;

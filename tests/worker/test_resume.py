@@ -80,7 +80,7 @@ async def test_an_unsafe_call_that_was_running_is_in_doubt_and_the_model_is_told
         task_id,
         str(turn.executions[0].id),
     )
-    assert [event["status"] for event in events] == ["pending", "running", "in_doubt", "cancelled"]
+    assert [event["status"] for event in events] == ["pending", "running", "in_doubt"]
 
 
 async def test_a_pure_call_that_was_running_runs_again(desk: Desk, office: Office, dead_worker: Store) -> None:
@@ -91,6 +91,22 @@ async def test_a_pure_call_that_was_running_runs_again(desk: Desk, office: Offic
     await die(desk, lease)
     await office.work()
     assert [row["status"] for row in await desk.executions(task_id)] == ["completed", "completed"]
+
+
+async def test_a_call_whose_tool_was_forbidden_meanwhile_is_refused_and_the_model_is_told(
+    desk: Desk, office: Office, dead_worker: Store
+) -> None:
+    await office.serve({"when": {"tool_result": "not run.*has not been approved"}, "answer": DONE})
+    task_id = await desk.submit()
+    lease, _ = await begin(dead_worker, intent("file_write", path="a.txt", content="x"))
+    await desk.rows("update public.tools set requires_confirmation = true where name = 'file_write'")
+    try:
+        await die(desk, lease)
+        await office.work()
+    finally:
+        await desk.rows("update public.tools set requires_confirmation = false where name = 'file_write'")
+    assert (await desk.task(task_id))["status"] == "completed"
+    assert not (office.workspace_root / str(task_id) / "a.txt").exists()
 
 
 async def test_a_task_that_was_completed_but_not_settled_settles_without_asking_the_model(
