@@ -70,6 +70,10 @@ class StorageUnavailable(Unavailable):
     """The Storage API did not answer or refused the worker's key."""
 
 
+class BytesDiffer(AgentRuntimeError):
+    """Stored bytes are not those that were recorded. Asking again would give the same bytes."""
+
+
 class ModelUnavailable(Unavailable):
     """The model server did not answer, broke off in mid-stream, or is overloaded."""
 

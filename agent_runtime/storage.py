@@ -22,7 +22,7 @@ from uuid import UUID
 
 import httpx
 
-from agent_runtime.errors import AgentRuntimeError, Denied, InvalidInput, NotFound, StorageUnavailable
+from agent_runtime.errors import AgentRuntimeError, BytesDiffer, Denied, InvalidInput, NotFound, StorageUnavailable
 
 BUCKET = "agent-files"
 
@@ -108,7 +108,7 @@ class Storage:
     async def download(self, path: str, target: Path | BinaryIO, *, sha256: str | None = None) -> Stored:
         """Write the bytes at `path` to `target`. A path appears whole and verified, or not at all.
 
-        Raises `NotFound`, `Denied`, `StorageUnavailable` (also when the bytes are not those of `sha256`), `OSError`.
+        Raises `NotFound`, `Denied`, `BytesDiffer` (from `sha256`), `StorageUnavailable`, `OSError`.
         """
         if not isinstance(target, Path):
             return await self._fetch(path, target, sha256)
@@ -163,7 +163,7 @@ class Storage:
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
         if sha256 is not None and digest.hexdigest() != sha256:
-            raise StorageUnavailable(f"the bytes of {path} are not those that were recorded: their sha256 differs")
+            raise BytesDiffer(f"the bytes of {path} are not those that were recorded: their sha256 differs")
         return Stored(size_bytes, digest.hexdigest())
 
     async def _headers(self) -> dict[str, str]:

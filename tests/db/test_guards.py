@@ -207,7 +207,8 @@ def test_the_state_of_a_task_is_nobodys_to_write(connection: Connection, people:
     ("column", "given"),
     [("status", "running"), ("status", "completed"), ("attempts", 3), ("result", "{}"), ("usage", '{"steps": 1}'),
      ("plan", '[{"title": "x"}]'), ("tainted", True), ("started_at", "2020-01-01"), ("error_message", "x"),
-     ("progress_percentage", 50), ("pause_requested_at", "2020-01-01"), ("lease_token", str(uuid.uuid4()))],
+     ("progress_percentage", 50), ("pause_requested_at", "2020-01-01"),
+     ("lease_token", "00000000-0000-4000-8000-00000000beef")],
 )  # fmt: skip
 def test_a_task_begins_at_the_beginning(connection: Connection, people: People, column: str, given: object) -> None:
     with refused(DENIED, "begins as pending"), person(connection, people.alice):

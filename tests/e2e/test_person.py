@@ -19,12 +19,12 @@ from rich.console import Console
 from agent_runtime.cli.output import clean
 from agent_runtime.cli.watch import follow
 from agent_runtime.errors import (
+    BytesDiffer,
     ConfigError,
     Denied,
     IllegalTransition,
     InvalidInput,
     NotFound,
-    StorageUnavailable,
     Unavailable,
 )
 from agent_runtime.person import auth, session
@@ -224,7 +224,7 @@ async def test_bytes_that_are_not_those_recorded_never_appear(stack: Stack, you:
     (file,) = await you.files(task.id)
     async with Storage(stack.supabase_url, stack.secret_key) as storage:
         await storage.upload(file.file_path, b"false", "text/plain", replace=True)
-    with pytest.raises(StorageUnavailable, match="sha256 differs"):
+    with pytest.raises(BytesDiffer, match="sha256 differs"):
         await you.download(file, tmp_path / "got.txt")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt"]
 

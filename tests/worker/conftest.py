@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +147,7 @@ async def desk(stack: Stack) -> AsyncIterator[Desk]:
     async with await psycopg.AsyncConnection.connect(
         stack.database_url, autocommit=True, row_factory=dict_row
     ) as connection:
+        await clear_the_queue(connection)
         user = uuid.uuid4()
         await connection.execute(
             "insert into auth.users (id, email) values (%s, %s)", [user, f"{user.hex}@example.org"]
@@ -155,7 +156,11 @@ async def desk(stack: Stack) -> AsyncIterator[Desk]:
         await connection.execute("delete from auth.users where id = %s", [user])
 
 
-Work = Callable[..., Awaitable[None]]
+async def clear_the_queue(connection: psycopg.AsyncConnection[Row]) -> None:
+    """End what other tests left open in the shared database: a worker takes whatever is pending."""
+    await connection.execute("update public.tasks set cancel_requested_at = now() where completed_at is null")
+    await connection.execute("update public.tasks set lease_expires_at = '-infinity' where status = 'running'")
+    await connection.execute("select public.worker_reap(1000)")
 
 
 def call(name: str, **arguments: Any) -> Row:

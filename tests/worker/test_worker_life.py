@@ -229,3 +229,18 @@ async def test_expired_temporary_files_are_swept_bytes_and_rows(desk: Desk, offi
     async with working(office):
         await see(desk, "not exists (select from public.files where task_id = %s)", task_id)
     assert not await desk.rows("select id from storage.objects where name = %s", row["file_path"])
+
+
+async def test_stored_bytes_that_are_not_the_recorded_ones_fail_the_task_instead_of_going_round(
+    desk: Desk, office: Office, tmp_path: Path
+) -> None:
+    await office.serve_steps(call("file_write", path="a.txt", content="x"), DONE)
+    first = await desk.submit("First.")
+    await office.work()
+    await desk.rows("update public.files set file_hash = %s where task_id = %s", "0" * 64, first)
+    office.workspace_root = tmp_path / "elsewhere"
+    second = await desk.submit("Second.", conversation=(await desk.task(first))["conversation_id"])
+    await office.work()
+    task = await desk.task(second)
+    assert task["status"] == "failed"
+    assert "sha256 differs" in task["error_message"]
