@@ -51,7 +51,8 @@ def test_a_used_up_limit_says_which_and_how_much() -> None:
 
 
 def test_only_identical_calls_in_a_row_are_a_loop() -> None:
-    look, write = ("file_list", {}), ("file_write", {"path": "a"})
+    look: tuple[str, Any] = ("file_list", {})
+    write: tuple[str, Any] = ("file_write", {"path": "a"})
     check_repeats([look, look, write, look, look], 3)
     with pytest.raises(LimitReached, match="3 identical calls of file_list"):
         check_repeats([write, look, look, look], 3)
