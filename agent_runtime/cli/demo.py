@@ -69,7 +69,7 @@ async def _show(stack: Stack, console: Console, progress: Progress, question: st
                 "The model is a stand-in: fixed rules, no language model. With Ollama running, the demo uses that.",
                 style="yellow",
             )
-        console.print(f"\nQuestion  {question}\nFile      {file}\n", markup=False, highlight=False)
+        console.print(f"\nQuestion  {question}\nFile      {file.name}\n", markup=False, highlight=False)
         task = await person.submit(question, [file])
         task = await follow(person, task.id, console, list_files=False)
         await _hand_over(person, task, console, output)
