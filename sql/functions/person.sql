@@ -124,11 +124,12 @@ begin
       errcode = 'AR002',
       message = case
         when p_name is null then 'there is no agent to run the task'
-        else format('there is no agent named %s', to_jsonb(left(p_name, 100)))
-      end,
-      hint = (
-        select 'Agents: ' || string_agg(a.name, ', ' order by a.name) from public.agents a where a.is_active
-      );
+        -- In the message, since not every API hands a hint on.
+        else format(
+          'there is no agent named %s; there are: %s', to_jsonb(left(p_name, 100)),
+          (select left(string_agg(a.name, ', ' order by a.name), 500) from public.agents a where a.is_active)
+        )
+      end;
   end if;
   return v_agent;
 end

@@ -174,7 +174,7 @@ def test_the_prompt_can_come_by_standard_input(run: Run, signed_in: Session) -> 
     ("arguments", "text"),
     [
         (["submit", ""], "the prompt is empty"),
-        (["submit", "x", "--agent", "nobody"], 'there is no agent named "nobody"'),
+        (["submit", "x", "--agent", "nobody"], 'there is no agent named "nobody"; there are: Asistente General'),
         (["submit", "x", "--file", "nope.csv"], "file nope.csv: there is no such file"),
         (["submit", "x", "--file", "."], "it is a folder"),
         (["submit", "x", "--file", "/dev/zero"], "not an ordinary file"),
