@@ -97,7 +97,6 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
 async def _serve(stack: Stack, console: Console, progress: Progress, *, with_worker: bool) -> None:
     from agent_runtime.local.first_user import sign_in_first_user
     from agent_runtime.local.supervisor import keep_alive
-    from agent_runtime.person import session
 
     try:
         with progress:
@@ -108,13 +107,31 @@ async def _serve(stack: Stack, console: Console, progress: Progress, *, with_wor
                 stack.folder.first_user, supabase_url=stack.supabase_url, publishable_key=stack.publishable_key
             )
             if user:
-                session.save(session_of(stack, user))
+                _keep_session(session_of(stack, user), stack.notes)
         _print_summary(console, stack, user, progress.seconds)
         await keep_alive(stack.parts, lambda line: console.print(escape(line), style="yellow"))
     finally:
         # Shielded from nothing: a second signal is ignored by _until_signal, so this runs to its end.
         with console.status("Stopping…") if console.is_terminal else contextlib.nullcontext():
             await stack.stop()
+
+
+def _keep_session(made: Session, notes: list[str]) -> None:
+    """Sign the first user in on this machine, unless a person is signed in to a Supabase elsewhere."""
+    from agent_runtime.person import session
+    from agent_runtime.storage import is_loopback
+
+    try:
+        kept = session.load()
+    except ConfigError:
+        kept = None
+    if kept is None or is_loopback(kept.supabase_url):
+        session.save(made)
+        return
+    notes.append(
+        f"You stay signed in at {kept.supabase_url} as {kept.email}; for this stack: "
+        f"agent-runtime login --url {made.supabase_url} --key {made.publishable_key} --email {made.email}"
+    )
 
 
 def session_of(stack: Stack, user: SignedIn) -> Session:

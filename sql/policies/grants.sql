@@ -39,59 +39,49 @@ grant execute on function
   private.agent_named(text), private.trimmed(text)
   to authenticated, service_role;
 
-revoke all on function
-  public.update_updated_at_column(),
-  public.worker_register(uuid, text, integer, text, integer),
-  public.worker_config(),
-  public.worker_renew(uuid, uuid[], uuid[], double precision),
-  public.worker_stopped(uuid),
-  public.worker_claim(uuid, integer, double precision),
-  public.worker_reap(integer),
-  public.worker_context(uuid, uuid),
-  public.worker_new_messages(uuid, uuid, bigint),
-  public.worker_record_turn(uuid, uuid, integer, text, jsonb, jsonb, jsonb),
-  public.worker_start_execution(uuid, uuid, uuid),
-  public.worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb),
-  public.worker_suspend(uuid, uuid, text),
-  public.worker_settle(uuid, uuid, text, jsonb, text),
-  public.worker_release(uuid, uuid, double precision, text),
-  public.worker_add_files(uuid, uuid, jsonb),
-  public.worker_expired_files(integer),
-  public.worker_forget_files(uuid[]),
-  public.sync_tools(jsonb),
-  public.submit_task(text, text, integer, text, uuid, uuid, jsonb, jsonb, timestamptz, text),
-  public.cancel_task(uuid),
-  public.answer_task(uuid, text),
-  public.decide_execution(uuid, boolean, text),
-  public.runtime_status()
-  from public, anon, authenticated, service_role, agent_worker;
-
-grant execute on function
-  public.worker_register(uuid, text, integer, text, integer),
-  public.worker_config(),
-  public.worker_renew(uuid, uuid[], uuid[], double precision),
-  public.worker_stopped(uuid),
-  public.worker_claim(uuid, integer, double precision),
-  public.worker_reap(integer),
-  public.worker_context(uuid, uuid),
-  public.worker_new_messages(uuid, uuid, bigint),
-  public.worker_record_turn(uuid, uuid, integer, text, jsonb, jsonb, jsonb),
-  public.worker_start_execution(uuid, uuid, uuid),
-  public.worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb),
-  public.worker_suspend(uuid, uuid, text),
-  public.worker_settle(uuid, uuid, text, jsonb, text),
-  public.worker_release(uuid, uuid, double precision, text),
-  public.worker_add_files(uuid, uuid, jsonb),
-  public.worker_expired_files(integer),
-  public.worker_forget_files(uuid[])
-  to agent_worker, service_role;
-
-grant execute on function
-  public.submit_task(text, text, integer, text, uuid, uuid, jsonb, jsonb, timestamptz, text),
-  public.cancel_task(uuid),
-  public.answer_task(uuid, text),
-  public.decide_execution(uuid, boolean, text),
-  public.runtime_status()
-  to authenticated;
-
-grant execute on function public.sync_tools(jsonb), public.cancel_task(uuid) to service_role;
+do $$
+declare
+  v_worker constant text[] := array[
+    'worker_register(uuid, text, integer, text, integer)',
+    'worker_config()',
+    'worker_renew(uuid, uuid[], uuid[], double precision)',
+    'worker_stopped(uuid)',
+    'worker_claim(uuid, integer, double precision)',
+    'worker_reap(integer)',
+    'worker_context(uuid, uuid)',
+    'worker_new_messages(uuid, uuid, bigint)',
+    'worker_record_turn(uuid, uuid, integer, text, jsonb, jsonb, jsonb)',
+    'worker_start_execution(uuid, uuid, uuid)',
+    'worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb)',
+    'worker_suspend(uuid, uuid, text)',
+    'worker_settle(uuid, uuid, text, jsonb, text)',
+    'worker_release(uuid, uuid, double precision, text)',
+    'worker_add_files(uuid, uuid, jsonb)',
+    'worker_expired_files(integer)',
+    'worker_forget_files(uuid[])'
+  ];
+  v_person constant text[] := array[
+    'submit_task(text, text, integer, text, uuid, uuid, jsonb, jsonb, timestamptz, text)',
+    'cancel_task(uuid)',
+    'answer_task(uuid, text)',
+    'decide_execution(uuid, boolean, text)',
+    'runtime_status()'
+  ];
+  v_service constant text[] := array['sync_tools(jsonb)', 'cancel_task(uuid)'];
+  v_nobody constant text[] := array['update_updated_at_column()'];
+  v_function text;
+begin
+  foreach v_function in array v_worker || v_person || v_service || v_nobody loop
+    execute format('revoke all on function public.%s from public, anon, authenticated, service_role, agent_worker', v_function);
+  end loop;
+  foreach v_function in array v_worker loop
+    execute format('grant execute on function public.%s to agent_worker, service_role', v_function);
+  end loop;
+  foreach v_function in array v_person loop
+    execute format('grant execute on function public.%s to authenticated', v_function);
+  end loop;
+  foreach v_function in array v_service loop
+    execute format('grant execute on function public.%s to service_role', v_function);
+  end loop;
+end
+$$;

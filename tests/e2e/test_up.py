@@ -167,6 +167,21 @@ def test_the_second_start_keeps_addresses_data_and_first_user(start_up: StartUp,
 
 
 @pytest.mark.usefixtures("used")
+def test_who_is_signed_in_elsewhere_stays_so(start_up: StartUp, tmp_path: Path) -> None:
+    kept = tmp_path / "agent-runtime" / "person" / "session.json"
+    kept.parent.mkdir(parents=True)
+    tokens = {"access_token": "a", "refresh_token": "r", "expires_at": 0, "publishable_key": "k"}
+    kept.write_text(json.dumps({"supabase_url": "https://project.example.org", "email": "me@example.org", **tokens}))
+    kept.chmod(0o600)
+
+    up = start_up()
+    up.wait_for(STARTED)
+    assert "https://project.example.org" in kept.read_text()
+    assert "You stay signed in at https://project.example.org as me@example.org" in up.output
+    assert up.interrupt() == 0
+
+
+@pytest.mark.usefixtures("used")
 def test_secrets_are_for_the_owner_alone(start_up: StartUp, data_dir: Path) -> None:
     up = start_up()
     up.wait_for(STARTED)
