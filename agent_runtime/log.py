@@ -15,16 +15,29 @@ def configure_logging(log_format: Literal["auto", "console", "json"], log_level:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if console else structlog.processors.JSONRenderer()
     )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
+    ]
+    # In JSON a traceback is a field; on a terminal the renderer draws it.
+    drawn: list[structlog.typing.Processor] = [*([] if console else [structlog.processors.format_exc_info]), renderer]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
-            # In JSON a traceback is a field; on a terminal the renderer draws it.
-            *([] if console else [structlog.processors.format_exc_info]),
-            renderer,
-        ],
+        processors=[*shared, *drawn],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    _take_in_libraries(shared, drawn)
+
+
+def _take_in_libraries(shared: list[structlog.typing.Processor], drawn: list[structlog.typing.Processor]) -> None:
+    """Warnings of the libraries, such as the pool's of a broken connection, as lines of the same kind."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *drawn],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

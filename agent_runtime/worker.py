@@ -9,7 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import structlog
 
@@ -167,15 +167,17 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
     """
     conninfo, storage = required_database_url(settings), open_storage(settings)
     patience = settings.lease_seconds * 2
+    worker_id = uuid4()
+    # Before the pools are opened, so that their lines carry it too.
+    structlog.contextvars.bind_contextvars(worker_id=str(worker_id))
     connections = min(POOL_LIMIT, settings.concurrency + 1)
     async with (
         storage,
-        open_store(conninfo, connections=connections, patience_seconds=patience) as store,
-        open_store(conninfo, connections=1, patience_seconds=patience, worker_id=store.worker_id) as keeper_store,
+        open_store(conninfo, worker_id, connections=connections, patience_seconds=patience) as store,
+        open_store(conninfo, worker_id, connections=1, patience_seconds=patience) as keeper_store,
     ):
         known = await store.register(socket.gethostname(), os.getpid(), __version__, settings.concurrency)
         require_known_version(SchemaStatus(installed=known["schema_version"]))
-        structlog.contextvars.bind_contextvars(worker_id=str(store.worker_id))
         yield Worker(settings, store, keeper_store, TaskRunner(settings, store, storage, registry, sandbox), storage)
 
 

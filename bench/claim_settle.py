@@ -131,7 +131,7 @@ async def _drain(once: Round) -> tuple[int, float, float]:
 
 
 async def _drain_ours(conninfo: str) -> tuple[int, float, float]:
-    async with open_store(conninfo, connections=1, patience_seconds=10) as store:
+    async with open_store(conninfo, uuid4(), connections=1, patience_seconds=10) as store:
         await store.register("measured", 1, "0", 1)
 
         async def once() -> bool:

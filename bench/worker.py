@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store, open_store
@@ -40,11 +41,11 @@ async def running_worker(
 ) -> AsyncIterator[None]:
     """It listens, claims and runs until the block ends. `timed` may wrap the store that it works with."""
     assert settings.database_url is not None, "set above"
-    conninfo = settings.database_url.get_secret_value()
+    conninfo, worker_id = settings.database_url.get_secret_value(), uuid4()
     async with (
         Storage(NOWHERE, "none") as storage,
-        open_store(conninfo, connections=2, patience_seconds=10) as opened,
-        open_store(conninfo, connections=1, patience_seconds=10, worker_id=opened.worker_id) as keeper,
+        open_store(conninfo, worker_id, connections=2, patience_seconds=10) as opened,
+        open_store(conninfo, worker_id, connections=1, patience_seconds=10) as keeper,
     ):
         await opened.register("measured", 1, "0", 1)
         store = timed(opened)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -182,7 +182,7 @@ class Store:
 
 @asynccontextmanager
 async def open_store(
-    conninfo: str, *, connections: int, patience_seconds: float, worker_id: UUID | None = None
+    conninfo: str, worker_id: UUID, *, connections: int, patience_seconds: float
 ) -> AsyncIterator[Store]:
     """A store with a pool of up to `connections`.
 
@@ -205,7 +205,7 @@ async def open_store(
     )
     await pool.open()
     try:
-        yield Store(pool, conninfo, worker_id or uuid4(), patience_seconds)
+        yield Store(pool, conninfo, worker_id, patience_seconds)
     finally:
         await pool.close(timeout=1)
 

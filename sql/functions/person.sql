@@ -112,6 +112,7 @@ create or replace function private.agent_named(p_name text) returns uuid
 language plpgsql stable security invoker set search_path = '' as $$
 declare
   v_agent uuid;
+  v_names text;
 begin
   -- One's own first, then the tenant's, then the catalogue's; with no name, the catalogue's oldest.
   select a.id into v_agent
@@ -120,15 +121,13 @@ begin
   order by a.created_by is not distinct from (select private.me()) desc, a.tenant_id is null, a.created_at, a.name
   limit 1;
   if v_agent is null then
+    -- In the message, since not every API hands a hint on.
+    select left(string_agg(a.name, ', ' order by a.name), 500) into v_names from public.agents a where a.is_active;
     raise exception using
       errcode = 'AR002',
       message = case
         when p_name is null then 'there is no agent to run the task'
-        -- In the message, since not every API hands a hint on.
-        else format(
-          'there is no agent named %s; there are: %s', to_jsonb(left(p_name, 100)),
-          (select left(string_agg(a.name, ', ' order by a.name), 500) from public.agents a where a.is_active)
-        )
+        else format('there is no agent named %s; there are: %s', to_jsonb(left(p_name, 100)), v_names)
       end;
   end if;
   return v_agent;

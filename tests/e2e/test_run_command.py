@@ -92,6 +92,9 @@ def test_a_signal_gives_the_task_back_and_ends_within_five_seconds(
                 [sys.executable, "-m", "agent_runtime", "run"], cwd=tmp_path, env=environment(**settings), stderr=output
             )
         wait_for(owner, "select 1 from public.tool_executions where task_id = %s and status = 'running'", task_id)
+        # The pool's own words about its broken connections are in the log too.
+        owner.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'agent_worker'")
+        wait_for(owner, "select 1 from pg_stat_activity where usename = 'agent_worker' having count(*) >= 2")
         started = time.monotonic()
         worker.send_signal(number)
         assert worker.wait(timeout=20) == 0

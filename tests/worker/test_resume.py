@@ -15,7 +15,7 @@ from tests.worker.conftest import DONE, Desk, Office
 @pytest_asyncio.fixture
 async def dead_worker(office: Office) -> AsyncIterator[Store]:
     """A worker that does a part of the work by hand and then is never heard of again."""
-    async with open_store(office.stack.worker_database_url, connections=2, patience_seconds=5) as store:
+    async with open_store(office.stack.worker_database_url, uuid.uuid4(), connections=2, patience_seconds=5) as store:
         await store.register("gone", 1, "0", 1)
         yield store
 
