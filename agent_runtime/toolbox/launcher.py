@@ -37,6 +37,8 @@ def main() -> None:
 
 def _supervise(spec: dict[str, Any], command: list[str]) -> None:
     """Run the command below this process, and leave nothing of it behind, not even what detached itself."""
+    # Held back until somebody is there to catch it: between the fork and the `try` it would end this process alone.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     signal.signal(signal.SIGTERM, _raise_stopped)
     if _LINUX:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -50,12 +52,12 @@ def _supervise(spec: dict[str, Any], command: list[str]) -> None:
     code = 128 + signal.SIGTERM
     try:
         _let_go_of_output()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         code = _wait_for(child)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     except _Stopped:
         pass
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _end_everything(child)
+    _end_everything(child)
     os._exit(code)
 
 
@@ -64,12 +66,15 @@ class _Stopped(Exception):
 
 
 def _raise_stopped(_number: int, _frame: object) -> None:
+    # Once is enough: a second signal must not interrupt what ends the descendants.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _Stopped
 
 
 def _become_below(spec: dict[str, Any], command: list[str]) -> None:
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         os.setsid()
         _become(spec, command)
     except Exception as error:

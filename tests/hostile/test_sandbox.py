@@ -220,10 +220,11 @@ async def test_new_namespaces_and_mounts_are_forbidden(run: Run) -> None:
 
 async def test_a_fork_bomb_ends_with_its_time_and_leaves_nothing(run: Run) -> None:
     started = time.monotonic()
-    result = await run("bomb() { bomb | bomb & }; bomb; sleep 60", timeout_seconds=2)
+    bomb = f"bomb_{uuid.uuid4().hex}"
+    result = await run(f"{bomb}() {{ {bomb} | {bomb} & }}; {bomb}; sleep 60", timeout_seconds=2)
     assert result.timed_out
     assert time.monotonic() - started < 10
-    await _nothing_is_left("bomb")
+    await _nothing_is_left(bomb)
     assert (await run("echo fine")).stdout == "fine\n"
 
 
@@ -253,11 +254,12 @@ async def test_endless_output_is_bounded_and_stopped(run: Run) -> None:
 
 async def test_what_was_written_before_the_time_was_over_is_kept(run: Run) -> None:
     started = time.monotonic()
-    result = await run("echo before; trap '' TERM; while :; do sleep 1; done", timeout_seconds=1)
+    mark = f"before-{uuid.uuid4().hex}"
+    result = await run(f"echo {mark}; trap '' TERM; while :; do sleep 1; done", timeout_seconds=1)
     assert result.timed_out
-    assert result.stdout == "before\n"
+    assert result.stdout == f"{mark}\n"
     assert time.monotonic() - started < 5
-    await _nothing_is_left("before")
+    await _nothing_is_left(mark)
 
 
 async def test_a_daemon_does_not_outlive_the_command(run: Run) -> None:
