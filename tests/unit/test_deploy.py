@@ -1,4 +1,4 @@
-"""What is in deploy/ fits the published schemas, agrees with itself, names settings that exist."""
+"""What is in deploy/ fits the published schemas, agrees with itself, and names settings that exist."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from agent_runtime import __version__
 from agent_runtime.cli.run import DEADLINE_GRACE_SECONDS
 from agent_runtime.config import Settings, load_settings
 from agent_runtime.toolbox.launch import DANGEROUS_CALLS
+from agent_runtime.worker import POOL_LIMIT
 from tests.unit.deploy_models import Component, Kustomization, ScaledObject, SeccompProfile, TriggerAuthentication
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -312,6 +313,22 @@ def test_keda_scales_this_deployment_by_the_tasks_that_one_worker_runs() -> None
     assert trigger.authenticationRef.name == manifest("triggerauthentication")["metadata"]["name"]
     assert trigger.metadata.query == "select public.worker_backlog()"
     assert trigger.metadata.targetQueryValue == pod_environment()["AGENT_RUNTIME_CONCURRENCY"]
+
+
+def test_a_full_fleet_stays_within_the_connections_that_the_page_grants_its_role() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    (granted,) = re.findall(r"connection limit (\d+);", page)
+    # The worker's pool, its leases' connection and the one that listens; KEDA asks over one of its own.
+    each = min(POOL_LIMIT, int(pod_environment()["AGENT_RUNTIME_CONCURRENCY"]) + 1) + 2
+    surge = manifest("deployment")["spec"]["strategy"]["rollingUpdate"]["maxSurge"]
+    fleet = ScaledObject.model_validate(manifest("scaledobject")).spec.maxReplicaCount
+    assert (fleet + surge) * each + 1 <= int(granted)
+
+
+def test_what_the_page_names_exists() -> None:
+    named = set(re.findall(r"\bdeploy/[\w./-]*\w", (ROOT / "docs" / "deploy.md").read_text())) - {"deploy/.env"}
+    assert len(named) > 3
+    assert all((ROOT / path).exists() for path in named), named
 
 
 def test_what_a_worker_writes_lies_outside_the_read_only_root() -> None:
