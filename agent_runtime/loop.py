@@ -6,9 +6,11 @@ and then asks the model. So there is one path through this file, whether the las
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 import structlog
 
@@ -18,7 +20,8 @@ from agent_runtime.db.store import Store
 from agent_runtime.db.text import fit_message
 from agent_runtime.errors import ContextTooLong, IllegalTransition, ModelError, StorageUnavailable
 from agent_runtime.files import TaskFiles
-from agent_runtime.limits import check_limits, check_repeats, task_limits
+from agent_runtime.interrupt import Interrupt
+from agent_runtime.limits import Limits, check_repeats
 from agent_runtime.llm.chat import ChatModel, OnDelta, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.toolbox.executor import Outcome, execute
@@ -40,11 +43,15 @@ EMPTY_ANSWER = "The model answered with nothing, twice in a row."
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: `completed` and `failed` settle the task, `waiting` suspends it for `reason`."""
+    """How a run ended: `completed` settles the task, `waiting` suspends it for `reason`."""
 
-    kind: Literal["completed", "failed", "waiting"]
+    kind: Literal["completed", "waiting"]
     result: dict[str, Any] | None = None
     reason: str | None = None
+
+
+class _Paused(Exception):
+    pass
 
 
 @dataclass
@@ -60,40 +67,82 @@ class Run:
     files: TaskFiles
     settings: Settings
     context: RunContext
+    interrupt: Interrupt
     on_delta: OnDelta | None = None
+    _started: set[UUID] = field(default_factory=set)
+    """Calls that this run started: one that is running and not among them was cut short by a crash."""
 
     async def to_end(self) -> Ending:
         """Go on until the task ends or waits.
 
         Raises `LeaseLost`, `LimitReached`, `ModelError`, and `Unavailable` when a service stayed away too long.
         """
+        limits = Limits.of(self.context, self.settings)
+        try:
+            async with asyncio.timeout(limits.seconds_left()) as wall:
+                return await self._to_end(limits)
+        except TimeoutError:
+            if not wall.expired():
+                raise
+            raise limits.wall_reached() from None
+        except _Paused:
+            return Ending("waiting", reason="pause")
+
+    async def _to_end(self, limits: Limits) -> Ending:
         await self.files.restore(self.context.files)
-        limits = task_limits(self.settings, self.context.agent, self.context.task)
         while True:
-            await self._hear_the_person()
-            for execution in self._open_calls():
-                await self._settle_call(execution)
+            while call := next(iter(self._open_calls()), None):
+                await self._settle_call(call)
             if ending := self._ending():
                 await self._keep_files()
                 return ending
             check_repeats(self._calls(), self.settings.max_repeats)
-            check_limits(self.context.task.usage, limits)
+            limits.check(self.context.task.usage)
             await self._take_turn()
+
+    async def refresh(self) -> None:
+        """Read everything again: the task could not end, because somebody wrote to it."""
+        self.context = await self.store.context(self.lease)
 
     # -- one turn ------------------------------------------------------------------------------------------------
 
     async def _take_turn(self) -> None:
         step = int(self.context.task.usage.get("steps") or 0) + 1
-        turn = await self._ask()
+        turn = await self._unless_paused(self._ask())
         calls = [call.model_dump() for call in turn.tool_calls]
         usage = turn.usage.model_dump()
         metadata = {"model": turn.model, "finish": turn.finish, "usage": usage}
         if turn.thinking:
             metadata["thinking"] = fit_message(turn.thinking)
-        recorded = await self.store.record_turn(self.lease, step, fit_message(turn.content), calls, metadata, usage)
+        recorded = await self.store.record_turn(
+            self.lease, step, fit_message(turn.content), calls, metadata, usage, seen_seq=self._last_seq(), start=True
+        )
         log.info("step", step=step, calls=[call.name for call in turn.tool_calls], **usage)
-        self._remember([recorded.message, *recorded.refusals], recorded.executions)
-        self._update_task(usage=_added(self.context.task.usage, {**usage, "steps": 1}))
+        self._remember(recorded.messages, recorded.executions)
+        self._update_task(usage=recorded.usage, retries=0)
+        self._started.update(call.id for call in recorded.executions if call.status == "running")
+
+    async def _unless_paused(self, asking: Coroutine[Any, Any, Turn]) -> Turn:
+        """The model's turn, or `_Paused` at once when a pause is asked for: half an answer is worth nothing."""
+        self._heed_pause(asking)
+        answer = asyncio.ensure_future(asking)
+        paused = asyncio.ensure_future(self.interrupt.pause_requested.wait())
+        try:
+            await asyncio.wait({answer, paused}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            raise _Paused
+        finally:
+            paused.cancel()
+            if not answer.done():
+                answer.cancel()
+                await asyncio.wait({answer})
+
+    def _heed_pause(self, unstarted: Coroutine[Any, Any, Any] | None = None) -> None:
+        if self.interrupt.pause_requested.is_set():
+            if unstarted is not None:
+                unstarted.close()
+            raise _Paused
 
     async def _ask(self) -> Turn:
         limit = int(self.context.config.get("max_conversation_history") or 100)
@@ -112,18 +161,15 @@ class Run:
 
     async def _settle_call(self, execution: Execution) -> None:
         """Run a call that has no result yet, or, if a crash cut it short and it must not run twice, say so."""
-        if execution.status == "running" and execution.retry_class == "unsafe":
-            await self._finish(
-                execution, "in_doubt", IN_DOUBT, {}, error="the worker stopped while the call was running"
-            )
-            return
-        try:
-            await self.store.start_execution(self.lease, execution.id)
-        except IllegalTransition as refusal:
-            # An admin forbade the tool, or had it need approval, after the call was recorded; or the task is to end.
-            await self._finish(execution, "failed", f"The call was not run: {refusal}", {}, error=str(refusal))
-            return
-        self._update_task(usage=_added(self.context.task.usage, {"tool_calls": 1}))
+        if execution.id not in self._started:
+            if execution.status == "running" and execution.retry_class == "unsafe":
+                await self._finish(
+                    execution, "in_doubt", IN_DOUBT, {}, error="the worker stopped while the call was running"
+                )
+                return
+            self._heed_pause()
+            if not await self._start(execution):
+                return
         outcome = await self._run(execution)
         # Files first: a result that is on record should not refer to files that are not.
         notes = await self._store_files()
@@ -140,6 +186,18 @@ class Run:
             files=self.files.unrecorded,
         )
         self.files.recorded()
+
+    async def _start(self, execution: Execution) -> bool:
+        try:
+            started = await self.store.start_execution(self.lease, execution.id)
+        except IllegalTransition as refusal:
+            # An admin forbade the tool, or an approval expired, after the call was recorded; or the task is to end.
+            await self._finish(execution, "failed", f"The call was not run: {refusal}", {}, error=str(refusal))
+            return False
+        self._started.add(execution.id)
+        self._remember([], [started.execution])
+        self._update_task(usage=started.usage)
+        return True
 
     async def _store_files(self) -> list[str]:
         try:
@@ -177,10 +235,21 @@ class Run:
     async def _finish(
         self, execution: Execution, status: str, content: str, output: dict[str, Any], **more: Any
     ) -> None:
+        following = next((call for call in self._open_calls() if call.id != execution.id), None)
         recorded = await self.store.finish_execution(
-            self.lease, execution.id, status, fit_message(content), output, **more
+            self.lease,
+            execution.id,
+            status,
+            fit_message(content),
+            output,
+            seen_seq=self._last_seq(),
+            next_id=following.id if following and following.status == "pending" else None,
+            **more,
         )
-        self._remember([recorded.message], [recorded.execution])
+        self._remember(recorded.messages, recorded.executions)
+        self._started.update(
+            call.id for call in recorded.executions if call.status == "running" and call.id != execution.id
+        )
         self.context = self.context.model_copy(update={"task": recorded.task})
 
     # -- where the run stands, read from what is recorded ----------------------------------------------------------
@@ -189,12 +258,13 @@ class Run:
         return [call for call in self.context.executions if call.status in ("pending", "running")]
 
     def _ending(self) -> Ending | None:
-        """What the last turn came to, once all its calls are settled. A person's newer message goes before it."""
+        """What the last turn came to, once all its calls are settled."""
         if any(call.status == "awaiting_approval" for call in self.context.executions):
             return Ending("waiting", reason="approval")
-        own = [message for message in self.context.messages if message.task_id == self.lease.task_id]
-        turns = [message for message in own if message.role == "assistant"]
-        if not turns or (own[-1].role == "user" and not self._effects("complete", turns[-1])):
+        if any(call.status == "in_doubt" and call.approvals_needed for call in self.context.executions):
+            return Ending("waiting", reason="doubt")
+        turns = [message for message in self._own_messages() if message.role == "assistant"]
+        if not turns or self._unseen(turns[-1]):
             return None
         last = turns[-1]
         for effect in self._effects("complete", last):
@@ -210,14 +280,21 @@ class Run:
             raise ModelError(EMPTY_ANSWER)
         return None
 
+    def _unseen(self, turn: Message) -> bool:
+        """Whether a person wrote something that this turn did not know of: the model shall see it before the end."""
+        seen = turn.metadata.get("seen_seq")
+        seen = turn.seq if seen is None else int(seen)
+        return any(message.role == "user" and message.seq > seen for message in self._own_messages())
+
+    def _own_messages(self) -> list[Message]:
+        return [message for message in self.context.messages if message.task_id in (self.lease.task_id, None)]
+
+    def _last_seq(self) -> int:
+        return max((message.seq for message in self.context.messages), default=0)
+
     def _effects(self, kind: str, turn: Message) -> list[dict[str, Any]]:
         outputs = [call.output_result or {} for call in self.context.executions if call.message_id == turn.id]
         return [output["effect"] for output in outputs if (output.get("effect") or {}).get("kind") == kind]
-
-    async def _hear_the_person(self) -> None:
-        """Messages that came while the agent worked: it sees them at its next step."""
-        last_seq = max((message.seq for message in self.context.messages), default=0)
-        self._remember(await self.store.new_messages(self.lease, last_seq), [])
 
     def _offered(self) -> list[ToolRow]:
         return [tool for tool in self.context.tools if self.registry.get(tool.name)]
@@ -247,7 +324,3 @@ class Run:
     def _update_task(self, **changes: Any) -> None:
         task: Task = self.context.task.model_copy(update=changes)
         self.context = self.context.model_copy(update={"task": task})
-
-
-def _added(usage: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    return {**usage, **{name: (usage.get(name) or 0) + value for name, value in more.items()}}

@@ -35,6 +35,10 @@ class Task(_Row):
     total_phases: int = 1
     progress_percentage: int = 0
     attempts: int = 0
+    retries: int = 0
+    """How often in a row it was given back because a service stayed away."""
+    active_seconds: float = 0.0
+    """How long workers ran it before the current claim."""
     lease_token: UUID | None = None
     limits: dict[str, Any] = Field(default_factory=dict)
     usage: dict[str, Any] = Field(default_factory=dict)
@@ -97,6 +101,7 @@ class Execution(_Row):
     input_parameters: dict[str, Any]
     output_result: dict[str, Any] | None = None
     status: ExecutionStatus
+    approvals_needed: int = 0
     step: int
     call_index: int
 
@@ -123,22 +128,33 @@ class RunContext(_Row):
     messages: list[Message]
     executions: list[Execution]
     files: list[FileRow]
+    limits: dict[str, float] = Field(default_factory=dict)
+    """The tightest of the tenant's, the agent's and the task's limits, by name."""
     config: dict[str, Any]
 
 
 class TurnRecord(_Row):
-    """A turn as it was recorded: the message, the calls that were refused at once, the intents of the others."""
+    """A turn as it was recorded. `messages` are all that came after those that the model had seen: the turn itself,
+    refusals of its calls, and what a person wrote meanwhile."""
 
-    message: Message
-    refusals: list[Message]
+    messages: list[Message]
     executions: list[Execution]
+    usage: dict[str, Any]
+
+
+class StartRecord(_Row):
+    """A call as it was started."""
+
+    execution: Execution
+    usage: dict[str, Any]
 
 
 class ResultRecord(_Row):
-    """A call's result as it was recorded."""
+    """A call's result as it was recorded. `executions` are the call and, where one was named, the next; it is
+    `running` if it was started along."""
 
-    message: Message
-    execution: Execution
+    messages: list[Message]
+    executions: list[Execution]
     task: Task
 
 

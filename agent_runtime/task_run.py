@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import random
 
 import structlog
 
@@ -30,7 +30,8 @@ from agent_runtime.toolbox.workspace import Workspace
 
 log = structlog.get_logger()
 
-RETRY_LATER_SECONDS = 30.0
+RETRY_FIRST_SECONDS = 10.0
+RETRY_LIMIT_SECONDS = 600.0
 FILE_LIMIT_BYTES = 104_857_600
 
 
@@ -51,7 +52,7 @@ class TaskRunner:
         reason decides: `cancelled` settles, `shutdown` releases, `lost` writes nothing."""
         log.info("task claimed", title=task.title, attempts=task.attempts)
         try:
-            await self._write_end(lease, self._ending(lease))
+            await self._to_end(task, lease, interrupt)
         except asyncio.CancelledError:
             await self._stopped(lease, interrupt.heard())
         except LeaseLost:
@@ -59,17 +60,21 @@ class TaskRunner:
         except DatabaseUnavailable as error:
             log.error("the database stayed away; the lease will run out and another worker go on", error=str(error))
 
-    async def _write_end(self, lease: Lease, ending: Awaitable[Ending]) -> None:
+    async def _to_end(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
+        run: Run | None = None
         try:
-            end = await ending
+            run = await self._prepare(lease, interrupt)
+            while not await self._write(lease, await run.to_end()):
+                await run.refresh()
         except (LeaseLost, DatabaseUnavailable):
             raise
         except LimitReached as limit:
             log.warning("limit reached", limit=limit.name)
             await self._store.settle(lease, "failed", None, str(limit))
         except Unavailable as error:
-            log.warning("the task waits for a service", error=str(error), seconds=RETRY_LATER_SECONDS)
-            await self._store.release(lease, RETRY_LATER_SECONDS, f"Trying again in {RETRY_LATER_SECONDS:g} s: {error}")
+            seconds = retry_delay(run.context.task.retries if run else task.retries)
+            log.warning("the task waits for a service", error=str(error), seconds=seconds)
+            await self._store.release(lease, seconds, f"Trying again in {seconds:g} s: {error}")
         except (ModelError, AgentRuntimeError) as error:
             log.warning("task failed", error=str(error))
             await self._store.settle(lease, "failed", None, str(error))
@@ -77,22 +82,23 @@ class TaskRunner:
             # One task's crash must not take the worker, or the other tasks, down.
             log.exception("task failed for a reason of the runtime's own")
             await self._store.settle(lease, "failed", None, f"internal error: {type(error).__name__}: {error}")
-        else:
-            await self._write(lease, end)
 
-    async def _write(self, lease: Lease, end: Ending) -> None:
-        log.info("task ended", ending=end.kind, reason=end.reason)
-        if end.kind == "waiting":
-            await self._store.suspend(lease, end.reason or "answer")
-        else:
-            await self._store.settle(lease, end.kind, end.result, end.reason)
+    async def _write(self, lease: Lease, end: Ending) -> bool:
+        """Write the end down. False when the task goes on, because a person wrote something at the last moment."""
+        if end.kind == "completed":
+            settled = await self._store.settle(lease, "completed", end.result, None)
+            log.info("task ended" if settled else "a person wrote something before the end")
+            return settled
+        status = await self._store.suspend(lease, end.reason or "answer")
+        log.info("run suspended", reason=end.reason, status=status)
+        return True
 
-    async def _ending(self, lease: Lease) -> Ending:
+    async def _prepare(self, lease: Lease, interrupt: Interrupt) -> Run:
         context = await self._store.context(lease)
         model = await self._open_model(context)
         workspace = await asyncio.to_thread(Workspace.create, workspace_of(self._settings.workspace_root, context.task))
         limit_bytes = int(context.config.get("file_upload_max_size") or FILE_LIMIT_BYTES)
-        run = Run(
+        return Run(
             lease=lease,
             store=self._store,
             model=model,
@@ -102,8 +108,8 @@ class TaskRunner:
             files=TaskFiles(workspace, self._storage, context.task, limit_bytes),
             settings=self._settings,
             context=context,
+            interrupt=interrupt,
         )
-        return await run.to_end()
 
     async def _open_model(self, context: RunContext) -> ChatModel:
         settings, agent = self._settings, context.agent
@@ -131,3 +137,10 @@ class TaskRunner:
             )
         else:
             log.info("run stopped", reason=reason)
+
+
+def retry_delay(retries: int) -> float:
+    """Seconds until the next try after `retries` in a row: doubling up to ten minutes, spread so that a fleet's tasks
+    do not all come back at once."""
+    delay = min(RETRY_LIMIT_SECONDS, RETRY_FIRST_SECONDS * 2 ** min(retries, 16))
+    return float(round(delay * random.uniform(0.75, 1.25), 1))  # noqa: S311

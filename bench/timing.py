@@ -20,7 +20,7 @@ from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Refused
 
-CALLS_OF_A_RUN = frozenset({"context", "new_messages", "record_turn", "start_execution", "finish_execution", "settle"})
+CALLS_OF_A_RUN = frozenset({"context", "record_turn", "start_execution", "finish_execution", "settle"})
 
 
 @dataclass

@@ -29,15 +29,21 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/system_config.sql
 \ir schema/audit_logs.sql
 \ir schema/task_events.sql
+\ir schema/execution_decisions.sql
+
+\ir migrations/version_2.sql
 
 \ir functions/identity.sql
 \ir functions/config.sql
+\ir functions/json.sql
 \ir functions/ledger.sql
 \ir functions/worker_life.sql
 \ir functions/worker_claim.sql
 \ir functions/worker_steps.sql
 \ir functions/worker_end.sql
 \ir functions/worker_files.sql
+\ir functions/limits.sql
+\ir functions/approvals.sql
 \ir functions/person.sql
 
 \ir triggers/updated_at.sql
@@ -46,6 +52,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/state.sql
 \ir triggers/append_only.sql
 \ir triggers/limits.sql
+\ir triggers/search.sql
 \ir triggers/timeline.sql
 \ir triggers/notify.sql
 \ir triggers/usage.sql
@@ -64,6 +71,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/task_events.sql
 \ir policies/tools.sql
 \ir policies/tool_executions.sql
+\ir policies/execution_decisions.sql
 \ir policies/files.sql
 \ir policies/system_config.sql
 \ir policies/audit_logs.sql

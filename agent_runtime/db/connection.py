@@ -28,6 +28,7 @@ _BY_CODE: dict[str, type[AgentRuntimeError]] = {
     "AR004": IllegalTransition,
     "AR005": InvalidInput,
     "AR006": InvalidInput,
+    "AR007": ConfigError,
     "42501": Denied,
 }
 

@@ -18,9 +18,10 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, connection_error, describe, translate
+from agent_runtime.db.schema import SCHEMA_VERSION
 from agent_runtime.db.text import storable
 from agent_runtime.errors import DatabaseUnavailable
-from agent_runtime.records import Lease, Message, Renewal, ResultRecord, RunContext, Task, TurnRecord
+from agent_runtime.records import Lease, Renewal, ResultRecord, RunContext, StartRecord, Task, TaskStatus, TurnRecord
 
 log = structlog.get_logger()
 
@@ -37,8 +38,13 @@ class Store:
         self._patience_seconds = patience_seconds
 
     async def register(self, host: str, pid: int, version: str, capacity: int) -> dict[str, Any]:
-        """Announce this worker. Returns `{"schema_version", "config"}`."""
-        return await self._value("worker_register", self.worker_id, host, pid, version, capacity)  # type: ignore[no-any-return]
+        """Announce this worker. Returns `{"schema_version", "config"}`.
+
+        Raises `ConfigError` when the database needs a newer release than this.
+        """
+        return await self._value(  # type: ignore[no-any-return]
+            "worker_register", self.worker_id, host, pid, version, capacity, SCHEMA_VERSION, "postgres"
+        )
 
     async def stopped(self) -> None:
         await self._rows("worker_stopped", self.worker_id)
@@ -62,10 +68,6 @@ class Store:
     async def context(self, lease: Lease) -> RunContext:
         return RunContext.model_validate(await self._value("worker_context", lease.task_id, lease.token))
 
-    async def new_messages(self, lease: Lease, after_seq: int) -> list[Message]:
-        rows = await self._rows("worker_new_messages", lease.task_id, lease.token, after_seq)
-        return [Message.model_validate(row) for row in rows]
-
     async def record_turn(
         self,
         lease: Lease,
@@ -74,8 +76,14 @@ class Store:
         calls: Sequence[dict[str, Any]],
         metadata: dict[str, Any],
         usage: dict[str, Any],
+        *,
+        seen_seq: int | None = None,
+        start: bool = False,
     ) -> TurnRecord:
-        """Write the model's answer with the intents of its calls, each `{"id", "name", "arguments"}`."""
+        """Write the model's answer with the intents of its calls, each `{"id", "name", "arguments"}`.
+
+        `seen_seq` is the last message that the model saw. `start` starts the first call too, if it may be repeated.
+        """
         recorded = await self._value(
             "worker_record_turn",
             lease.task_id,
@@ -85,11 +93,14 @@ class Store:
             Jsonb(list(calls)),
             Jsonb(metadata),
             Jsonb(usage),
+            seen_seq,
+            start,
         )
         return TurnRecord.model_validate(recorded)
 
-    async def start_execution(self, lease: Lease, execution_id: UUID) -> None:
-        await self._rows("worker_start_execution", lease.task_id, lease.token, execution_id)
+    async def start_execution(self, lease: Lease, execution_id: UUID) -> StartRecord:
+        started = await self._value("worker_start_execution", lease.task_id, lease.token, execution_id)
+        return StartRecord.model_validate(started)
 
     async def finish_execution(
         self,
@@ -103,8 +114,11 @@ class Store:
         execution_time_ms: int | None = None,
         effect: dict[str, Any] | None = None,
         files: Sequence[dict[str, Any]] = (),
+        seen_seq: int | None = None,
+        next_id: UUID | None = None,
     ) -> ResultRecord:
-        """Write a call's result, the model's message of it, the files it wrote and its effect, in one go."""
+        """Write a call's result, the model's message of it, the files it wrote and its effect, in one go, and start
+        the call `next_id` with it if that may be repeated."""
         recorded = await self._value(
             "worker_finish_execution",
             lease.task_id,
@@ -117,18 +131,24 @@ class Store:
             execution_time_ms,
             Jsonb(effect) if effect is not None else None,
             Jsonb(list(files)),
+            seen_seq,
+            next_id,
         )
         return ResultRecord.model_validate(recorded)
 
     async def add_files(self, lease: Lease, files: Sequence[dict[str, Any]]) -> None:
         await self._rows("worker_add_files", lease.task_id, lease.token, Jsonb(list(files)))
 
-    async def suspend(self, lease: Lease, reason: str) -> None:
-        await self._rows("worker_suspend", lease.task_id, lease.token, reason)
+    async def suspend(self, lease: Lease, reason: str) -> TaskStatus:
+        """Give the slot back while the task waits for `reason`. Returns what the task is now: `waiting`, `paused`,
+        `pending` when what it waits for came meanwhile, `cancelled`."""
+        status: TaskStatus = await self._value("worker_suspend", lease.task_id, lease.token, reason)
+        return status
 
-    async def settle(self, lease: Lease, status: str, result: dict[str, Any] | None, error: str | None) -> None:
+    async def settle(self, lease: Lease, status: str, result: dict[str, Any] | None, error: str | None) -> bool:
+        """End the task. False when it cannot be `completed`: a person wrote what the model has not seen."""
         payload = Jsonb(result) if result is not None else None
-        await self._rows("worker_settle", lease.task_id, lease.token, status, payload, error)
+        return bool(await self._value("worker_settle", lease.task_id, lease.token, status, payload, error))
 
     async def release(self, lease: Lease, delay_seconds: float = 0, reason: str | None = None) -> None:
         await self._rows("worker_release", lease.task_id, lease.token, delay_seconds, reason)

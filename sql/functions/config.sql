@@ -9,10 +9,3 @@ create or replace function private.config_number(p_key text, p_default bigint) r
 language sql stable security definer set search_path = '' as $$
   select coalesce((select (c.config_value #>> '{}')::bigint from public.system_config c where c.config_key = p_key), p_default)
 $$;
-
-create or replace function private.audit_is_on() returns boolean
-language sql stable security definer set search_path = '' as $$
-  select coalesce(
-    (select c.config_value = 'true'::jsonb from public.system_config c where c.config_key = 'enable_audit_logging'), true
-  )
-$$;

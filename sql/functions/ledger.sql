@@ -9,7 +9,7 @@
 -- Error codes that clients map to exceptions:
 --   AR001 lease lost          AR002 not found           AR003 not in a state that allows this
 --   AR004 approval missing    AR005 invalid input       AR006 limit reached
-
+--   AR007 releases do not fit together
 create or replace function private.lock_conversation(p_conversation uuid) returns void
 language sql security definer set search_path = '' as $$
   select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201))
@@ -20,17 +20,12 @@ language sql immutable set search_path = '' as $$
   select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p_value::text, 'UTF8')), 'hex')
 $$;
 
-create or replace function private.append_event(p_task uuid, p_kind text, p_payload jsonb) returns void
+create or replace function private.append_event(p_task uuid, p_conversation uuid, p_tenant uuid, p_kind text, p_payload jsonb)
+returns void
 language plpgsql security definer set search_path = '' as $$
-declare
-  v_task record;
 begin
-  select t.conversation_id, t.tenant_id into v_task from public.tasks t where t.id = p_task;
-  if not found then
-    return;  -- the task goes away in this same transaction
-  end if;
-  perform private.lock_conversation(v_task.conversation_id);
-  insert into public.task_events (task_id, tenant_id, kind, payload) values (p_task, v_task.tenant_id, p_kind, p_payload);
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201));
+  insert into public.task_events (task_id, tenant_id, kind, payload) values (p_task, p_tenant, p_kind, p_payload);
 end
 $$;
 
@@ -50,6 +45,29 @@ begin
 end
 $$;
 
+create or replace function private.messages_after(p_conversation uuid, p_seq bigint) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(to_jsonb(m) - 'tenant_id' order by m.seq), '[]')
+  from public.messages m
+  where m.conversation_id = p_conversation and m.seq > coalesce(p_seq, 0)
+$$;
+
+create or replace function private.has_unseen_message(p_task public.tasks) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (
+    select from public.messages m
+    where m.conversation_id = p_task.conversation_id and m.role = 'user' and (m.task_id = p_task.id or m.task_id is null)
+      and m.seq > (
+        select coalesce((a.metadata ->> 'seen_seq')::bigint, a.seq)
+        from public.messages a
+        where a.conversation_id = p_task.conversation_id and a.task_id = p_task.id and a.role = 'assistant'
+        order by a.seq desc
+        limit 1
+      )
+  )
+$$;
+comment on function private.has_unseen_message(public.tasks) is 'Whether a person wrote something that the model''s last turn had not seen.';
+
 create or replace function private.leased_task(p_task uuid, p_lease uuid) returns public.tasks
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -66,6 +84,13 @@ end
 $$;
 comment on function private.leased_task(uuid, uuid) is 'Locks and returns the task, or raises AR001. Every fenced write begins with it.';
 
+create or replace function private.was_released(p_task uuid, p_release text) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (select from public.tasks t where t.id = p_task and t.last_release = p_release)
+$$;
+comment on function private.was_released(uuid, text) is
+  'Whether a lease was given back in this very way: then the call that asks is a repetition, whose first answer was lost.';
+
 create or replace function private.execution_of(p_task uuid, p_execution uuid) returns public.tool_executions
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -77,11 +102,6 @@ begin
   end if;
   return v_execution;
 end
-$$;
-
-create or replace function private.tool_needs_approval(p_tool public.tools) returns boolean
-language sql immutable set search_path = '' as $$
-  select p_tool.requires_confirmation
 $$;
 
 create or replace function private.bump_usage(p_usage jsonb, p_added jsonb) returns jsonb

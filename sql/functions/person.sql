@@ -32,13 +32,8 @@ begin
       message = format('limit prompt_bytes reached: the prompt has %s bytes, at most 262144 are taken; put long text into a file',
                        octet_length(p_prompt));
   end if;
-  -- The embedded API hands JSON arguments over as strings that hold the JSON.
-  if jsonb_typeof(p_files) = 'string' then
-    p_files := (p_files #>> '{}')::jsonb;
-  end if;
-  if jsonb_typeof(p_limits) = 'string' then
-    p_limits := (p_limits #>> '{}')::jsonb;
-  end if;
+  p_files := coalesce(private.json(p_files), '[]');
+  p_limits := coalesce(private.json(p_limits), '{}');
   if p_priority is null or p_priority not between 1 and 5 then
     raise exception using errcode = 'AR005', message = format('priority %s is not between 1 and 5', p_priority);
   end if;
@@ -190,55 +185,204 @@ comment on function public.answer_task(uuid, text) is
   'Gives the agent a message; a task that waited for an answer goes on. Security definer, since it moves the state; it lets '
   'only the task''s owner do so.';
 
-create or replace function public.decide_execution(p_execution uuid, p_approve boolean, p_reason text default null)
-returns public.tool_executions
+create or replace function public.pause_task(p_task uuid) returns public.tasks
+language plpgsql security invoker set search_path = '' as $$
+begin
+  return private.ask_of_task(p_task, true);
+end
+$$;
+comment on function public.pause_task(uuid) is 'Holds a task: at once, or when the call that runs has ended. resume_task lets it go on.';
+
+create or replace function public.resume_task(p_task uuid) returns public.tasks
+language plpgsql security invoker set search_path = '' as $$
+begin
+  return private.ask_of_task(p_task, false);
+end
+$$;
+comment on function public.resume_task(uuid) is 'Lets a paused task go on.';
+
+create or replace function private.ask_of_task(p_task uuid, p_pause boolean) returns public.tasks
+language plpgsql security invoker set search_path = '' as $$
+declare
+  v_task public.tasks;
+begin
+  -- The triggers make the rest of it, as for cancel_task.
+  update public.tasks t
+  set pause_requested_at = case when p_pause then now() end
+  where t.id = p_task
+    and case
+      when p_pause then t.status in ('pending', 'running', 'waiting') and t.pause_requested_at is null
+      else t.pause_requested_at is not null and t.status in ('paused', 'running')
+    end
+  returning * into v_task;
+  if found then
+    return v_task;
+  end if;
+  select * into v_task from public.tasks t where t.id = p_task;
+  if not found then
+    raise exception using errcode = 'AR002', message = format('there is no task %s', p_task);
+  elsif v_task.user_id is distinct from (select private.me()) or not (select private.can_write()) then
+    raise exception using errcode = '42501', message = 'only the task''s owner can pause it and let it go on';
+  elsif p_pause and v_task.pause_requested_at is not null then
+    return v_task;
+  end if;
+  raise exception using
+    errcode = 'AR003',
+    message = case
+      when p_pause then format('task %s is %s: there is nothing to pause', p_task, v_task.status)
+      else format('task %s is %s: it is not paused', p_task, v_task.status)
+    end;
+end
+$$;
+
+create or replace function private.task_to_decide(p_execution uuid) returns public.tasks
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_task public.tasks;
+begin
+  -- The task first, as everywhere. Its owner decides, and the admins of its tenant.
+  select t.* into v_task
+  from public.tasks t
+  join public.tool_executions e on e.task_id = t.id
+  where e.id = p_execution
+    and (t.user_id = (select private.me()) or (t.tenant_id = (select private.my_tenant()) and (select private.is_admin())))
+  for no key update of t;
+  if not found or not (select private.can_write()) then
+    raise exception using errcode = 'AR002', message = format('there is no tool execution %s of yours', p_execution);
+  end if;
+  return v_task;
+end
+$$;
+
+create or replace function public.decide_execution(
+  p_execution uuid, p_approve boolean, p_reason text default null, p_arguments jsonb default null, p_digest text default null
+) returns public.tool_executions
 language plpgsql security definer set search_path = '' as $$
 declare
   v_me uuid := (select private.me());
   v_task public.tasks;
   v_execution public.tool_executions;
+  v_arguments jsonb := private.json(p_arguments);
 begin
   if p_approve is null then
     raise exception using errcode = 'AR005', message = 'p_approve is true or false';
+  elsif v_arguments is not null and (not p_approve or jsonb_typeof(v_arguments) <> 'object') then
+    raise exception using
+      errcode = 'AR005', message = 'p_arguments is an object with the arguments to run instead, and goes with an approval';
   end if;
-  -- The task first, as everywhere.
-  select t.* into v_task
-  from public.tasks t
-  join public.tool_executions e on e.task_id = t.id
-  where e.id = p_execution and t.user_id = v_me
-  for no key update of t;
-  if not found or not (select private.can_write()) then
-    raise exception using errcode = 'AR002', message = format('there is no tool execution %s of yours', p_execution);
-  end if;
+  v_task := private.task_to_decide(p_execution);
   v_execution := private.execution_of(v_task.id, p_execution);
   if v_execution.status <> 'awaiting_approval' then
     raise exception using
       errcode = 'AR003', message = format('tool execution %s is %s: there is nothing to decide', p_execution, v_execution.status);
+  elsif v_execution.approval_expires_at <= now() then
+    raise exception using
+      errcode = 'AR003', message = format('the time to decide about tool execution %s is over', p_execution);
+  elsif p_digest is not null and p_digest <> v_execution.input_digest then
+    raise exception using
+      errcode = 'AR003', message = format('the arguments of tool execution %s were changed meanwhile: look at them again', p_execution);
   end if;
+
+  if v_arguments is not null and v_arguments <> v_execution.input_parameters then
+    -- Earlier approvals were of other arguments, and count no more.
+    update public.tool_executions e
+    set input_parameters = v_arguments, original_parameters = coalesce(e.original_parameters, e.input_parameters)
+    where e.id = p_execution
+    returning * into v_execution;
+  end if;
+  insert into public.execution_decisions (execution_id, user_id, tenant_id, verdict, input_digest, reason)
+  values (
+    p_execution, v_me, v_task.tenant_id, case when p_approve then 'approved' else 'denied' end, v_execution.input_digest, p_reason
+  )
+  on conflict on constraint execution_decisions_once do nothing;
+  if not found then
+    raise exception using
+      errcode = 'AR003',
+      message = format('you approved tool execution %s already: it needs another person, too', p_execution);
+  end if;
+  if p_approve and private.approvals_given(p_execution, v_execution.input_digest) < v_execution.approvals_needed then
+    return v_execution;
+  end if;
+
   update public.tool_executions e
   set status = case when p_approve then 'pending' else 'denied' end,
       decided_by = v_me, decided_at = now(), decision_reason = p_reason,
+      approval_expires_at = case when p_approve then now() + private.approval_time() else e.approval_expires_at end,
       completed_at = case when p_approve then null else now() end,
       error_message = case when p_approve then null else coalesce('Denied: ' || nullif(p_reason, ''), 'Denied.') end
   where e.id = p_execution
   returning * into v_execution;
   if not p_approve then
-    perform private.add_message(
-      v_task, 'tool', coalesce('The person denied this call: ' || nullif(p_reason, ''), 'The person denied this call.'),
-      jsonb_build_object(
-        'tool', (select t.name from public.tools t where t.id = v_execution.tool_id), 'execution_id', p_execution,
-        'step', v_execution.step, 'call_index', v_execution.call_index, 'status', 'denied'
-      ),
-      null, v_execution.tool_call_id
+    perform private.tool_message(
+      v_task, v_execution, coalesce('The person denied this call: ' || nullif(p_reason, ''), 'The person denied this call.'), 'denied'
     );
   end if;
-  if v_task.status = 'waiting' and v_task.wait_reason = 'approval' then
-    update public.tasks t set status = 'pending', wait_reason = null where t.id = v_task.id;
+  perform private.wake(v_task, array['approval']);
+  return v_execution;
+end
+$$;
+comment on function public.decide_execution(uuid, boolean, text, jsonb, text) is
+  'The task''s owner, or an admin of the tenant, approves a call that waits or denies it with a reason. p_arguments: run these '
+  'instead; p_digest: the input_digest of what the person saw, so that nobody approves what somebody else just changed. A tool with '
+  'approvals_required = 2 needs two people.';
+
+create or replace function public.settle_execution(p_execution uuid, p_happened boolean, p_result text default null)
+returns public.tool_executions
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_task public.tasks;
+  v_execution public.tool_executions;
+  v_told boolean;
+  v_said text := nullif(private.trimmed(p_result), '');
+begin
+  if p_happened is null then
+    raise exception using errcode = 'AR005', message = 'p_happened is true or false';
+  elsif octet_length(p_result) > 65536 then
+    raise exception using
+      errcode = 'AR006', message = format('limit result_bytes reached: %s bytes, at most 65536 are taken', octet_length(p_result));
+  end if;
+  v_task := private.task_to_decide(p_execution);
+  v_execution := private.execution_of(v_task.id, p_execution);
+  if v_execution.status <> 'in_doubt' then
+    raise exception using
+      errcode = 'AR003', message = format('tool execution %s is %s: it is not in doubt', p_execution, v_execution.status);
+  end if;
+  -- Where nobody had to approve the call, the model was told of the doubt when it arose.
+  v_told := v_execution.approvals_needed = 0;
+  insert into public.execution_decisions (execution_id, user_id, tenant_id, verdict, input_digest, reason)
+  values (
+    p_execution, (select private.me()), v_task.tenant_id, case when p_happened then 'happened' else 'did_not_happen' end,
+    v_execution.input_digest, p_result
+  );
+  update public.tool_executions e
+  set status = case when p_happened then 'completed' else 'failed' end,
+      output_result = coalesce(e.output_result, '{}')
+        || jsonb_strip_nulls(jsonb_build_object('content', v_said, 'settled', case when p_happened then 'happened' else 'did not happen' end)),
+      error_message = case when p_happened then null else 'it did not happen, a person found' end,
+      completed_at = now()
+  where e.id = p_execution
+  returning * into v_execution;
+  if v_task.status in ('pending', 'running', 'waiting', 'paused') then
+    v_said := case when p_happened then 'it did take effect.' else 'it did not take effect.' end || coalesce(' ' || v_said, '');
+    if v_told then
+      perform private.add_message(
+        v_task, 'user',
+        format('About the call of %s in step %s that was in doubt: ', (select t.name from public.tools t where t.id = v_execution.tool_id),
+               v_execution.step) || v_said,
+        jsonb_build_object('settles', p_execution)
+      );
+    else
+      perform private.tool_message(
+        v_task, v_execution, 'The worker stopped while this call was running. A person looked: ' || v_said, v_execution.status
+      );
+    end if;
+    perform private.wake(v_task, array['doubt', 'approval']);
   end if;
   return v_execution;
 end
 $$;
-comment on function public.decide_execution(uuid, boolean, text) is 'The task''s owner approves a call that waits, or denies it with a reason.';
+comment on function public.settle_execution(uuid, boolean, text) is
+  'The task''s owner, or an admin of the tenant, says of a call in doubt whether it happened, with its result, or not; the model hears it.';
 
 create or replace function public.runtime_status() returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -258,7 +402,7 @@ begin
   -- What the code says (schema, description) follows the code; what an admin governs stays as it is.
   return query
     with declared as (
-      select * from jsonb_to_recordset(p_declarations) as d (
+      select * from jsonb_to_recordset(private.json(p_declarations)) as d (
         name text, display_name text, description text, category text, function_schema jsonb, implementation_type text,
         security_level text, retry_class text, taints boolean, outward boolean, timeout_seconds integer,
         output_limit_bytes integer

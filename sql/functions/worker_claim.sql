@@ -9,20 +9,35 @@ declare
   v_full uuid[] := '{}';     -- users who run as many tasks as they may
   v_busy uuid[] := '{}';     -- users for whom another claim is counting right now
   v_counts boolean := false; -- whether we hold such a lock ourselves
+  v_turn boolean := random() < 0.5;
+  v_last uuid;
+  v_first uuid;
   v_claimed integer := 0;
 begin
   perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || p_worker, true);
   perform private.make_due();
 
   while v_claimed < p_limit loop
-    select * into v_task
-    from public.tasks t
-    where t.status = 'pending' and t.run_after is null and t.user_id <> all (v_full || v_busy)
-    order by t.priority desc, t.created_at, t.id
-    limit 1
-    for no key update skip locked;
+    -- Every second pick goes by priority and age over all tenants, every other one to the next tenant in turn: so what is
+    -- urgent starts soon, and nobody's tasks wait for ever behind another tenant's.
+    v_task := null;
+    if v_turn then
+      if v_last is null then
+        select w.last_tenant into v_last from public.workers w where w.id = p_worker;
+        v_first := v_last;
+      end if;
+      v_task := private.next_in_turn(coalesce(v_last, '00000000-0000-0000-0000-000000000000'), v_full || v_busy);
+    end if;
+    if not v_turn then
+      select * into v_task
+      from public.tasks t
+      where t.status = 'pending' and t.run_after is null and t.user_id <> all (v_full || v_busy)
+      order by t.priority desc, t.created_at, t.id
+      limit 1
+      for no key update skip locked;
+    end if;
 
-    if not found then
+    if v_task.id is null then
       -- Nothing at all but users that others are counting: wait for one of them. Only while holding no such lock, so that
       -- two claims never wait for each other; giving up instead would leave a claimable task lying until the next poll.
       exit when v_counts or cardinality(v_busy) = 0;
@@ -57,12 +72,54 @@ begin
     where t.id = v_task.id
     returning * into v_task;
     v_claimed := v_claimed + 1;
+    if v_turn then
+      v_last := v_task.tenant_id;
+    end if;
+    v_turn := not v_turn;
+    v_task.search := null;  -- long, and nothing to a worker
     return next v_task;
   end loop;
+  if v_last is distinct from v_first then
+    update public.workers w set last_tenant = v_last where w.id = p_worker;
+  end if;
 end
 $$;
 comment on function public.worker_claim(uuid, integer, double precision) is
-  'Leases up to p_limit pending tasks: by priority, then age, never more per user than max_concurrent_tasks.';
+  'Leases up to p_limit pending tasks: by priority, then age, tenants taking turns at every second one, never more per user than '
+  'max_concurrent_tasks.';
+
+create or replace function private.next_in_turn(p_last uuid, p_without uuid[]) returns public.tasks
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_task public.tasks;
+begin
+  select * into v_task
+  from public.tasks t
+  where t.status = 'pending' and t.run_after is null and t.tenant_id > p_last and t.user_id <> all (p_without)
+  order by t.tenant_id, t.priority desc, t.created_at, t.id
+  limit 1
+  for no key update skip locked;
+  if not found then
+    -- All had their turn: the first again.
+    select * into v_task
+    from public.tasks t
+    where t.status = 'pending' and t.run_after is null and t.user_id <> all (p_without)
+    order by t.tenant_id, t.priority desc, t.created_at, t.id
+    limit 1
+    for no key update skip locked;
+  end if;
+  return v_task;
+end
+$$;
+comment on function private.next_in_turn(uuid, uuid[]) is 'The first task of the next tenant after p_last that has one.';
+
+create or replace function public.worker_backlog() returns bigint
+language sql stable security definer set search_path = '' as $$
+  select (select count(*) from public.tasks t where t.status = 'pending' and (t.run_after is null or t.run_after <= now()))
+    + (select count(*) from public.tasks t where t.status = 'running')
+$$;
+comment on function public.worker_backlog() is
+  'Tasks that are due or running: what a fleet is scaled by. With the running ones, because a fleet that has claimed everything is busy.';
 
 create or replace function private.running_tasks(p_user uuid) returns bigint
 language sql security definer set search_path = '' as $$
@@ -117,7 +174,17 @@ begin
     task_id := v_task.id;
     return next;
   end loop;
+  perform pg_catalog.set_config('agent_runtime.actor', 'reaper', true);
+  perform private.expire_approvals(p_limit);
+  perform private.forget_workers();
 end
 $$;
+
+create or replace function private.forget_workers() returns void
+language sql security definer set search_path = '' as $$
+  delete from public.workers w
+  where coalesce(w.stopped_at, w.heartbeat_at) < now() - interval '7 days' and w.heartbeat_at < now() - interval '7 days'
+$$;
 comment on function public.worker_reap(integer) is
-  'Gives tasks whose lease expired to the next worker, or ends those that killed max_attempts workers. Any worker may call it.';
+  'Gives tasks whose lease expired to the next worker, or ends those that killed max_attempts workers; denies calls whose time to '
+  'approve is over. Any worker may call it.';

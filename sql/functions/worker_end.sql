@@ -1,39 +1,64 @@
--- How a run ends: it waits, it settles, or its worker gives it back.
+-- How a run ends: it waits, it settles, or its worker gives it back. Each can be called again after a lost answer.
 
-create or replace function public.worker_suspend(p_task uuid, p_lease uuid, p_reason text) returns void
+create or replace function public.worker_suspend(p_task uuid, p_lease uuid, p_reason text) returns text
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_task public.tasks := private.leased_task(p_task, p_lease);
+  v_task public.tasks;
+  v_release text := p_lease || ' suspend ' || p_reason;
 begin
+  if private.was_released(p_task, v_release) then
+    return (select t.status from public.tasks t where t.id = p_task);
+  end if;
+  v_task := private.leased_task(p_task, p_lease);
+  if p_reason is null or p_reason not in ('answer', 'approval', 'doubt', 'children', 'schedule', 'pause') then
+    raise exception using errcode = 'AR005', message = format('a task cannot wait for %s', to_jsonb(left(p_reason, 100)));
+  end if;
   if v_task.cancel_requested_at is not null then
-    perform private.end_task(v_task, 'cancelled', null, null);
-    return;
+    perform private.end_task(v_task, 'cancelled', null, null, v_release);
+    return 'cancelled';
   end if;
-  update public.tasks t
-  set status = 'waiting', wait_reason = p_reason, lease_token = null, lease_expires_at = null, worker_id = null
-  where t.id = p_task;
-  -- The decision or the answer can have come while the worker was on its way here.
-  if not private.still_waits(p_task, p_reason) then
-    update public.tasks t set status = 'pending', wait_reason = null where t.id = p_task;
+  if p_reason = 'pause' or not private.still_waits(v_task, p_reason) then
+    -- The decision or the answer can have come while the worker was on its way here. A pause that was asked for, and not
+    -- taken back meanwhile, turns this into 'paused' (triggers/state.sql).
+    update public.tasks t
+    set status = 'pending', last_release = v_release, lease_token = null, lease_expires_at = null, worker_id = null
+    where t.id = p_task
+    returning * into v_task;
+  else
+    update public.tasks t
+    set status = 'waiting', wait_reason = p_reason, last_release = v_release, lease_token = null, lease_expires_at = null,
+        worker_id = null
+    where t.id = p_task
+    returning * into v_task;
   end if;
+  return v_task.status;
 end
 $$;
-comment on function public.worker_suspend(uuid, uuid, text) is 'Frees the slot while the task waits for an answer, approval, children.';
+comment on function public.worker_suspend(uuid, uuid, text) is
+  'Frees the slot while the task waits for an answer, approval, a doubt to be settled, children, or is paused. Returns its status.';
 
-create or replace function private.still_waits(p_task uuid, p_reason text) returns boolean
+create or replace function private.still_waits(p_task public.tasks, p_reason text) returns boolean
 language sql stable security definer set search_path = '' as $$
   select case p_reason
     when 'approval' then exists (
-      select from public.tool_executions e where e.task_id = p_task and e.status = 'awaiting_approval'
+      select from public.tool_executions e where e.task_id = p_task.id and e.status = 'awaiting_approval'
     ) and not exists (
-      select from public.tool_executions e where e.task_id = p_task and e.status = 'pending'
+      select from public.tool_executions e where e.task_id = p_task.id and e.status = 'pending'
+    )
+    when 'doubt' then exists (
+      select from public.tool_executions e where e.task_id = p_task.id and e.status = 'in_doubt' and e.approvals_needed > 0
     )
     when 'answer' then not exists (
       select from public.messages m
-      join public.tasks t on t.id = p_task and t.conversation_id = m.conversation_id
-      where m.role = 'user' and (m.task_id = p_task or m.task_id is null)
-        -- After the turn that asked: the answer may be here before the asking itself is recorded as done.
-        and m.seq > coalesce((select max(a.seq) from public.messages a where a.task_id = p_task and a.role = 'assistant'), 0)
+      where m.conversation_id = p_task.conversation_id and m.role = 'user' and (m.task_id = p_task.id or m.task_id is null)
+        -- What the turn that asked had not seen: the answer may be here before the asking itself is recorded as done.
+        and m.seq > coalesce((
+          select coalesce((a.metadata ->> 'seen_seq')::bigint, a.seq)
+          from public.messages a
+          where a.task_id = p_task.id and a.role = 'assistant'
+          order by a.seq desc
+          limit 1
+        ), 0)
     )
     else true
   end
@@ -41,18 +66,33 @@ $$;
 
 create or replace function public.worker_settle(
   p_task uuid, p_lease uuid, p_status text, p_result jsonb, p_error text
-) returns void
+) returns boolean
 language plpgsql security definer set search_path = '' as $$
+declare
+  v_task public.tasks;
+  v_release text := p_lease || ' settle ' || p_status;
 begin
-  if p_status not in ('completed', 'failed', 'cancelled') then
+  if p_status is null or p_status not in ('completed', 'failed', 'cancelled') then
     raise exception using errcode = 'AR005', message = format('a task cannot settle as %s', p_status);
   end if;
-  perform private.end_task(private.leased_task(p_task, p_lease), p_status, p_result, p_error);
+  if private.was_released(p_task, v_release) then
+    return true;
+  end if;
+  v_task := private.leased_task(p_task, p_lease);
+  if p_status = 'completed' and private.has_unseen_message(v_task) then
+    return false;
+  end if;
+  perform private.end_task(v_task, p_status, private.json(p_result), p_error, v_release);
+  return true;
 end
 $$;
-comment on function public.worker_settle(uuid, uuid, text, jsonb, text) is 'Ends a task; what was done so far is kept.';
+comment on function public.worker_settle(uuid, uuid, text, jsonb, text) is
+  'Ends a task; what was done so far is kept. False, and nothing changed, when a person wrote something that the model has not seen '
+  'before it completed.';
 
-create or replace function private.end_task(p_task public.tasks, p_status text, p_result jsonb, p_error text) returns void
+create or replace function private.end_task(
+  p_task public.tasks, p_status text, p_result jsonb, p_error text, p_release text default null
+) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
   update public.tasks t
@@ -62,7 +102,8 @@ begin
       completed_at = clock_timestamp(),
       progress_percentage = case when p_status = 'completed' then 100 else t.progress_percentage end,
       current_phase = case when p_status = 'completed' then t.total_phases else t.current_phase end,
-      run_after = null, wait_reason = null, lease_token = null, lease_expires_at = null, worker_id = null
+      run_after = null, wait_reason = null, last_release = p_release, lease_token = null, lease_expires_at = null,
+      worker_id = null
   where t.id = p_task.id;
 end
 $$;
@@ -72,20 +113,28 @@ create or replace function public.worker_release(
 ) returns void
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_task public.tasks := private.leased_task(p_task, p_lease);
+  v_task public.tasks;
+  v_release text := p_lease || ' release';
 begin
+  if private.was_released(p_task, v_release) then
+    return;
+  end if;
+  v_task := private.leased_task(p_task, p_lease);
   if v_task.cancel_requested_at is not null then
-    perform private.end_task(v_task, 'cancelled', null, null);
+    perform private.end_task(v_task, 'cancelled', null, null, v_release);
     return;
   end if;
   update public.tasks t
-  set status = 'pending', lease_token = null, lease_expires_at = null, worker_id = null,
+  set status = 'pending', last_release = v_release, lease_token = null, lease_expires_at = null, worker_id = null,
+      retries = case when p_delay_seconds > 0 then t.retries + 1 else t.retries end,
       run_after = case when p_delay_seconds > 0 then now() + make_interval(secs => p_delay_seconds) end
   where t.id = p_task;
   if p_reason is not null then
-    perform private.append_event(p_task, 'task.notice', jsonb_build_object('text', p_reason));
+    perform private.append_event(
+      p_task, v_task.conversation_id, v_task.tenant_id, 'task.notice', jsonb_build_object('text', p_reason)
+    );
   end if;
 end
 $$;
 comment on function public.worker_release(uuid, uuid, double precision, text) is
-  'Gives a task back without counting an attempt: on shutdown, or for later when the model server is away.';
+  'Gives a task back without counting an attempt: on shutdown, or for later when a service is away.';

@@ -1,19 +1,31 @@
 -- A worker process: registers, renews all its leases in one call, says goodbye.
 
+create or replace function private.oldest_release() returns integer
+language sql immutable set search_path = '' as $$
+  select 2  -- the oldest schema version whose workers can still work with this one
+$$;
+
 create or replace function public.worker_register(
-  p_worker uuid, p_host text, p_pid integer, p_version text, p_capacity integer
+  p_worker uuid, p_host text, p_pid integer, p_version text, p_capacity integer, p_schema integer,
+  p_transport text default 'postgres'
 ) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 begin
+  if p_schema is null or p_schema < private.oldest_release() then
+    raise exception using
+      errcode = 'AR007',
+      message = format('the database needs workers of schema version %s or newer, this one has %s: upgrade agent-runtime on this machine',
+                       private.oldest_release(), p_schema);
+  end if;
   perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || p_worker, true);
-  insert into public.workers (id, host, pid, version, capacity)
-  values (p_worker, left(p_host, 255), p_pid, left(p_version, 50), p_capacity)
+  insert into public.workers (id, host, pid, version, capacity, transport)
+  values (p_worker, left(p_host, 255), p_pid, left(p_version, 50), p_capacity, left(p_transport, 20))
   on conflict (id) do update set heartbeat_at = now(), stopped_at = null;
   return public.worker_config();
 end
 $$;
-comment on function public.worker_register(uuid, text, integer, text, integer) is
-  'Announces a worker; returns the platform''s configuration and schema version.';
+comment on function public.worker_register(uuid, text, integer, text, integer, integer, text) is
+  'Announces a worker that knows schema version p_schema, or refuses it (AR007); returns configuration and schema version.';
 
 create or replace function public.worker_config() returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -52,3 +64,21 @@ create or replace function public.worker_stopped(p_worker uuid) returns void
 language sql security definer set search_path = '' as $$
   update public.workers w set stopped_at = now() where w.id = p_worker
 $$;
+
+create or replace function public.worker_list() returns table (
+  id uuid, host text, pid integer, version text, capacity integer, transport text, state text, running bigint,
+  started_at timestamptz, heartbeat_at timestamptz
+)
+language sql stable security definer set search_path = '' as $$
+  select w.id, w.host, w.pid, w.version, w.capacity, w.transport,
+         case
+           when w.stopped_at is not null then 'stopped'
+           when w.heartbeat_at > now() - interval '1 minute' then 'working'
+           else 'lost'
+         end,
+         (select count(*) from public.tasks t where t.worker_id = w.id and t.status = 'running'),
+         w.started_at, w.heartbeat_at
+  from public.workers w
+  order by w.stopped_at is not null, w.heartbeat_at desc
+$$;
+comment on function public.worker_list() is 'Who works: state is working, stopped, or lost when no sign came for a minute.';

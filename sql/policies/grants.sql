@@ -5,7 +5,7 @@
 do $$
 declare
   v_tables constant text[] := array[
-    'tenants', 'users', 'agents', 'conversations', 'messages', 'tasks', 'task_events', 'tools', 'tool_executions', 'files',
+    'tenants', 'users', 'agents', 'conversations', 'messages', 'tasks', 'task_events', 'tools', 'tool_executions', 'execution_decisions', 'files',
     'system_config', 'audit_logs', 'workers', 'conversation_details', 'tool_statistics'
   ];
   v_name text;
@@ -20,8 +20,8 @@ begin
 end
 $$;
 
-grant select on public.tenants, public.task_events, public.tools, public.tool_executions, public.system_config, public.audit_logs,
-  public.workers, public.conversation_details, public.tool_statistics to authenticated;
+grant select on public.tenants, public.task_events, public.tools, public.tool_executions, public.execution_decisions,
+  public.system_config, public.audit_logs, public.workers, public.conversation_details, public.tool_statistics to authenticated;
 grant select, update on public.users to authenticated;
 grant select, insert, update, delete on public.agents to authenticated;
 grant select, insert, update on public.conversations, public.tasks to authenticated;
@@ -36,23 +36,24 @@ grant update on public.tasks, public.conversations to service_role;
 revoke all on all functions in schema private from public, anon, authenticated, service_role, agent_worker;
 grant execute on function
   private.me(), private.my_tenant(), private.is_admin(), private.can_write(), private.acts_as_owner(oid),
-  private.agent_named(text), private.trimmed(text)
+  private.agent_named(text), private.trimmed(text), private.json(jsonb), private.ask_of_task(uuid, boolean)
   to authenticated, service_role;
 
 do $$
 declare
   v_worker constant text[] := array[
-    'worker_register(uuid, text, integer, text, integer)',
+    'worker_register(uuid, text, integer, text, integer, integer, text)',
+    'worker_list()',
+    'worker_backlog()',
     'worker_config()',
     'worker_renew(uuid, uuid[], uuid[], double precision)',
     'worker_stopped(uuid)',
     'worker_claim(uuid, integer, double precision)',
     'worker_reap(integer)',
     'worker_context(uuid, uuid)',
-    'worker_new_messages(uuid, uuid, bigint)',
-    'worker_record_turn(uuid, uuid, integer, text, jsonb, jsonb, jsonb)',
+    'worker_record_turn(uuid, uuid, integer, text, jsonb, jsonb, jsonb, bigint, boolean)',
     'worker_start_execution(uuid, uuid, uuid)',
-    'worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb)',
+    'worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb, bigint, uuid)',
     'worker_suspend(uuid, uuid, text)',
     'worker_settle(uuid, uuid, text, jsonb, text)',
     'worker_release(uuid, uuid, double precision, text)',
@@ -64,7 +65,10 @@ declare
     'submit_task(text, text, integer, text, uuid, uuid, jsonb, jsonb, timestamptz, text)',
     'cancel_task(uuid)',
     'answer_task(uuid, text)',
-    'decide_execution(uuid, boolean, text)',
+    'pause_task(uuid)',
+    'resume_task(uuid)',
+    'decide_execution(uuid, boolean, text, jsonb, text)',
+    'settle_execution(uuid, boolean, text)',
     'runtime_status()'
   ];
   v_service constant text[] := array['sync_tools(jsonb)', 'cancel_task(uuid)'];

@@ -20,6 +20,10 @@ create table if not exists public.agents (
   updated_at timestamptz not null default now(),
   tenant_id uuid references public.tenants (id) on delete cascade
 );
+-- Since version 2.
+alter table public.agents add column if not exists standing_permissions text[] not null default '{}';
+comment on column public.agents.standing_permissions is
+  'Dangerous tools that this agent may use without asking; a tool with requires_confirmation asks all the same.';
 comment on column public.agents.model_name is 'A model of the model server, or ''default'' for the configuration''s default_model.';
 create index if not exists idx_agents_created_by on public.agents (created_by);
 create index if not exists idx_agents_is_public on public.agents (is_public);

@@ -29,7 +29,7 @@ create table if not exists public.tasks (
   lease_token uuid,
   lease_expires_at timestamptz,
   worker_id uuid references public.workers (id) on delete set null,
-  wait_reason varchar(50) check (wait_reason in ('answer', 'approval', 'children', 'schedule')),
+  wait_reason varchar(50) check (wait_reason in ('answer', 'approval', 'doubt', 'children', 'schedule')),
   cancel_requested_at timestamptz,
   pause_requested_at timestamptz,
   idempotency_key varchar(255),
@@ -44,26 +44,41 @@ create table if not exists public.tasks (
   constraint tasks_wait_reason_while_waiting check ((wait_reason is not null) = (status = 'waiting')),
   constraint tasks_submitted_once unique (user_id, idempotency_key)
 );
+-- Since version 2.
+alter table public.tasks
+  add column if not exists claimed_at timestamptz,
+  add column if not exists active_seconds double precision not null default 0,
+  add column if not exists retries integer not null default 0,
+  add column if not exists last_release text,
+  add column if not exists search tsvector;
 comment on column public.tasks.plan is 'Array of {"title"}; current_phase counts from 1 and says where the run is.';
 comment on column public.tasks.attempts is 'Runs that a crash ended. Waiting, releasing and resuming do not count.';
 comment on column public.tasks.run_after is 'Not claimable before this time; cleared when it comes.';
-comment on column public.tasks.usage is 'steps, tool_calls, prompt_tokens, output_tokens, model_seconds.';
+comment on column public.tasks.usage is
+  'steps, tool_calls, prompt_tokens, output_tokens, model_seconds, tool_seconds, output_bytes. Sums of audited rows, not audited again.';
+comment on column public.tasks.limits is
+  'steps, tool_calls, wall_seconds, model_tokens, output_tokens, output_bytes; the tightest of the tenant''s, the agent''s and these holds.';
+comment on column public.tasks.active_seconds is 'How long workers ran it, up to the last claim; since then it is now() - claimed_at more.';
+comment on column public.tasks.retries is 'How often in a row it was given back because a service stayed away; a recorded turn sets it to 0.';
+comment on column public.tasks.last_release is 'The last lease that was given back in order, and how, so that a repeated call can be answered.';
+comment on column public.tasks.search is 'Title and description for full-text search, in Spanish and English.';
 
 create index if not exists idx_tasks_conversation_id on public.tasks (conversation_id);
 create index if not exists idx_tasks_status on public.tasks (status);
 create index if not exists idx_tasks_priority on public.tasks (priority);
 create index if not exists idx_tasks_created_at on public.tasks (created_at desc);
 create index if not exists idx_tasks_status_priority on public.tasks (status, priority desc);
-create index if not exists idx_tasks_title_description_gin on public.tasks
-  using gin (to_tsvector('spanish', title || ' ' || coalesce(description, '')));
-create index if not exists idx_tasks_title_description_english_gin on public.tasks
-  using gin (to_tsvector('english', title || ' ' || coalesce(description, '')));
+-- On a column that a trigger keeps: an expression would be parsed again, in both languages, at each change of the status.
+create index if not exists idx_tasks_title_description_gin on public.tasks using gin (search);
 create index if not exists idx_tasks_tenant_id on public.tasks (tenant_id);
 create index if not exists idx_tasks_agent_id on public.tasks (agent_id);
 create index if not exists idx_tasks_parent_task_id on public.tasks (parent_task_id) where parent_task_id is not null;
 create index if not exists idx_tasks_worker_id on public.tasks (worker_id) where worker_id is not null;
 -- The claim reads claimable rows alone, in the order in which it takes them; finished and future rows cost it nothing.
 create index if not exists idx_tasks_claimable on public.tasks (priority desc, created_at, id)
+  where status = 'pending' and run_after is null;
+-- The same by tenant, for the claims that let the tenants take turns.
+create index if not exists idx_tasks_turns on public.tasks (tenant_id, priority desc, created_at, id)
   where status = 'pending' and run_after is null;
 create index if not exists idx_tasks_due on public.tasks (run_after) where status = 'pending' and run_after is not null;
 -- lease_expires_at is in no index, so that a renewal stays a HOT update; few rows are running at a time.

@@ -28,6 +28,16 @@ create table if not exists public.tool_executions (
   constraint tool_executions_completed_at_when_ended
     check ((completed_at is not null) = (status in ('completed', 'failed', 'denied', 'cancelled')))
 );
+-- Since version 2.
+alter table public.tool_executions
+  add column if not exists approvals_needed integer not null default 0 check (approvals_needed between 0 and 2),
+  add column if not exists approval_used_at timestamptz,
+  add column if not exists original_parameters jsonb;
+comment on column public.tool_executions.approvals_needed is 'So many different people must approve these very arguments first.';
+comment on column public.tool_executions.approval_expires_at is
+  'While it waits: the end of the time to decide. Once approved: the end of the time to start.';
+comment on column public.tool_executions.approval_used_at is 'When the approval was used up by the start of the call.';
+comment on column public.tool_executions.original_parameters is 'What the model asked for, where a person edited it before approving.';
 comment on column public.tool_executions.input_digest is 'SHA-256, in hex, of input_parameters as jsonb prints it.';
 comment on column public.tool_executions.tool_call_id is 'The model''s own id of the call, unique within one turn only.';
 create index if not exists idx_tool_executions_task_id on public.tool_executions (task_id);
@@ -36,4 +46,6 @@ create index if not exists idx_tool_executions_status on public.tool_executions 
 create index if not exists idx_tool_executions_tool_status on public.tool_executions (tool_id, status);
 create index if not exists idx_tool_executions_tenant_id on public.tool_executions (tenant_id);
 create index if not exists idx_tool_executions_decided_by on public.tool_executions (decided_by) where decided_by is not null;
+create index if not exists idx_tool_executions_expiry on public.tool_executions (approval_expires_at)
+  where status = 'awaiting_approval';
 alter table public.tool_executions enable row level security;

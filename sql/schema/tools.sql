@@ -26,6 +26,11 @@ create table if not exists public.tools (
   response_guide text,
   config jsonb not null default '{}'
 );
+-- Since version 2.
+alter table public.tools
+  add column if not exists approvals_required integer not null default 1 check (approvals_required between 1 and 2);
+comment on column public.tools.approvals_required is
+  'How many different people must approve a call, where it needs approval at all; with 2 the task''s owner alone is not enough.';
 comment on column public.tools.retry_class is 'What a resumed run may do with a call that a crash left running.';
 comment on column public.tools.taints is 'Its output comes from outside and is not to be trusted.';
 comment on column public.tools.outward is 'It sends data off the machine, spends, deletes or messages.';

@@ -10,4 +10,9 @@ create table if not exists public.workers (
   heartbeat_at timestamptz not null default now(),
   stopped_at timestamptz
 );
+-- Since version 2.
+alter table public.workers
+  add column if not exists transport varchar(20) not null default 'postgres',
+  add column if not exists last_tenant uuid;
+comment on column public.workers.last_tenant is 'Whose turn it was last, where several tenants have tasks waiting.';
 alter table public.workers enable row level security;

@@ -7,5 +7,6 @@ insert into public.system_config (config_key, config_value, description) values
   ('file_upload_max_size', '104857600', 'Tamaño máximo de archivo en bytes (100MB)'),
   ('session_timeout', '3600', 'Tiempo de expiración de sesión en segundos'),
   ('enable_audit_logging', 'true', 'Habilitar logging de auditoría'),
-  ('max_concurrent_tasks', '10', 'Número máximo de tareas concurrentes por usuario')
+  ('max_concurrent_tasks', '10', 'Número máximo de tareas concurrentes por usuario'),
+  ('approval_timeout', '86400', 'Segundos para decidir sobre una llamada, y para iniciarla una vez aprobada')
 on conflict (config_key) do nothing;

@@ -1,4 +1,4 @@
--- History is added to and never changed: messages, task_events, audit_logs.
+-- History is added to and never changed: messages, execution_decisions, task_events, audit_logs.
 --
 -- Rows go with their parent when an admin deletes a conversation, a tenant or an account; such deletions arrive here from
 -- within the foreign key's own trigger, at a depth above 1. Nothing that a client can call gets there.
@@ -11,7 +11,7 @@ begin
       return old;
     end if;
     -- An account was deleted: the entry stays, its actor still says whose it was.
-    if tg_table_name = 'audit_logs' and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id' and new.user_id is null then
+    if tg_table_name in ('audit_logs', 'execution_decisions') and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id' and new.user_id is null then
       return new;
     end if;
   end if;
@@ -23,6 +23,10 @@ create or replace trigger append_only
   before update or delete on public.messages for each row execute function private.refuse_change();
 create or replace trigger append_only_truncate
   before truncate on public.messages for each statement execute function private.refuse_change();
+create or replace trigger append_only
+  before update or delete on public.execution_decisions for each row execute function private.refuse_change();
+create or replace trigger append_only_truncate
+  before truncate on public.execution_decisions for each statement execute function private.refuse_change();
 create or replace trigger append_only
   before update or delete on public.task_events for each row execute function private.refuse_change();
 create or replace trigger append_only_truncate

@@ -6,10 +6,17 @@
 
 create or replace function private.masked(p_value jsonb, p_depth integer default 0) returns jsonb
 language plpgsql immutable set search_path = '' as $$
+declare
+  v_text text := p_value::text;
 begin
+  -- Nearly every change passes here: nothing so long that a text in it could be too long, nothing named like a secret.
+  if length(v_text) <= 1024
+     and v_text !~* '(passwd|password|secret|token|authorization|credentials?|cookie|(api|private)[-_. ]?key)":' then
+    return p_value;
+  end if;
   -- What a model or a client nested deeper than anything meant would exhaust the server's stack here, and stop the write.
   if p_depth > 32 then
-    return jsonb_build_object('sha256', private.digest(p_value), 'length', length(p_value::text));
+    return jsonb_build_object('sha256', private.digest(p_value), 'length', length(v_text));
   end if;
   case jsonb_typeof(p_value)
     when 'object' then
@@ -19,7 +26,7 @@ begin
             e.key,
             case
               when jsonb_typeof(e.value) = 'null' then e.value
-              -- The cheap test first: this runs for every value of every change.
+              -- The cheap test first: this runs for every value of the change.
               when e.key ~* '(pass|secret|token|key|auth|cred|cookie)' and private.sounds_secret(e.key) then '"***"'::jsonb
               when jsonb_typeof(e.value) in ('object', 'array') or length(e.value #>> '{}') > 1024
                 then private.masked(e.value, p_depth + 1)
@@ -49,48 +56,69 @@ language sql immutable set search_path = '' as $$
     ~ '(^|_)(password|passwd|secret|token|api_?key|authorization|credentials?|cookie|private_key)$'
 $$;
 
+-- One per statement of a step, several times per step: each branch is taken only where its row can need it.
 create or replace function private.audit() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_old jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
-  v_new jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
-  v_row jsonb := coalesce(v_new, v_old);
-  v_uid uuid := auth.uid();
+  v_old jsonb;
+  v_new jsonb;
+  v_row jsonb;
+  v_uid uuid;
   v_user uuid;
-  v_sensitive boolean := tg_table_name = 'system_config' and (
-    'true' in (v_old ->> 'is_sensitive', v_new ->> 'is_sensitive') or private.sounds_secret(v_row ->> 'config_key')
-  );
+  v_actor text;
+  v_ip inet;
+  v_agent text;
 begin
-  if not private.audit_is_on() then
+  if exists (
+    select from public.system_config c where c.config_key = 'enable_audit_logging' and c.config_value <> 'true'::jsonb
+  ) then
     return null;
   end if;
-  if tg_op = 'UPDATE' then
+  if tg_op = 'DELETE' then
+    v_old := to_jsonb(old);
+    v_row := v_old;
+  elsif tg_op = 'INSERT' then
+    v_new := to_jsonb(new) - 'search';
+    v_row := v_new;
+  else
+    v_row := to_jsonb(new);
+    v_old := to_jsonb(old);
     select jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value) into v_old, v_new
-    from jsonb_each(v_new) n
-    where n.key <> 'updated_at' and n.value is distinct from v_old -> n.key;
+    from jsonb_each(v_row) n
+    where n.key <> 'updated_at' and n.key <> 'search' and n.value is distinct from v_old -> n.key;
     if v_new is null then
       return null;
     end if;
   end if;
-  if v_sensitive then
+  if tg_table_name = 'system_config' and (
+    'true' in (to_jsonb(old) ->> 'is_sensitive', to_jsonb(new) ->> 'is_sensitive') or private.sounds_secret(v_row ->> 'config_key')
+  ) then
     -- That it changed is on record; what it was is not, not even as a digest that could be guessed at.
     v_old := v_old || case when v_old ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
     v_new := v_new || case when v_new ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
   end if;
+  v_uid := auth.uid();
   if v_uid is not null then
     select u.id into v_user from public.users u where u.id = v_uid;
+    v_actor := 'user:' || v_uid;
+  else
+    v_actor := coalesce(
+      nullif(current_setting('agent_runtime.actor', true), ''),
+      'role:' || coalesce(nullif(current_setting('role'), 'none'), session_user)
+    );
+  end if;
+  if coalesce(current_setting('request.headers', true), '') <> '' then
+    v_ip := private.request_ip();
+    v_agent := left(private.request_header('user-agent'), 1000);
   end if;
   insert into public.audit_logs (
     user_id, actor, action, resource_type, resource_id, old_values, new_values, ip_address, user_agent, tenant_id
   )
   values (
-    v_user,
-    coalesce(
-      'user:' || v_uid, nullif(current_setting('agent_runtime.actor', true), ''),
-      'role:' || coalesce(nullif(current_setting('role'), 'none'), session_user)
-    ),
-    lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid, private.masked(v_old), private.masked(v_new),
-    private.request_ip(), left(private.request_header('user-agent'), 1000),
+    v_user, v_actor, lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid,
+    case when v_old is not null then private.masked(v_old) end,
+    case when v_new is not null then private.masked(v_new) end,
+    v_ip, v_agent,
     case when tg_table_name = 'tenants' then (v_row ->> 'id')::uuid else (v_row ->> 'tenant_id')::uuid end
   );
   return null;
@@ -128,6 +156,8 @@ create or replace trigger audit after insert or update or delete on public.messa
   for each row execute function private.audit();
 create or replace trigger audit after insert or update or delete on public.tool_executions
   for each row execute function private.audit();
+create or replace trigger audit after insert or update or delete on public.execution_decisions
+  for each row execute function private.audit();
 create or replace trigger audit after insert or update or delete on public.files
   for each row execute function private.audit();
 create or replace trigger audit after insert or update or delete on public.system_config
@@ -137,7 +167,13 @@ create or replace trigger audit after insert or delete on public.tasks
   for each row execute function private.audit();
 create or replace trigger audit_update after update on public.tasks
   for each row
-  when (new.lease_expires_at is not distinct from old.lease_expires_at or new.status is distinct from old.status)
+  when (
+    new.status is distinct from old.status
+    or (
+      new.lease_expires_at is not distinct from old.lease_expires_at
+      and (new.usage is not distinct from old.usage or new.tainted is distinct from old.tainted)
+    )
+  )
   execute function private.audit();
 
 create or replace trigger audit after insert or delete on public.tools

@@ -13,5 +13,11 @@ begin
   return new;
 end
 $$;
+create or replace trigger check_limits
+  before insert or update of limits on public.tasks for each row execute function private.check_limits();
+create or replace trigger check_limits
+  before insert or update of configuration on public.agents for each row execute function private.check_limits();
+create or replace trigger check_limits
+  before insert or update of settings on public.tenants for each row execute function private.check_limits();
 create or replace trigger limit_file_size
   before insert on public.files for each row execute function private.limit_file_size();

@@ -6,13 +6,13 @@ language plpgsql security definer set search_path = '' as $$
 begin
   if tg_op = 'INSERT' then
     perform private.append_event(
-      new.id, 'task.created', jsonb_build_object('status', new.status, 'title', new.title, 'priority', new.priority)
+      new.id, new.conversation_id, new.tenant_id, 'task.created', jsonb_build_object('status', new.status, 'title', new.title, 'priority', new.priority)
     );
     return null;
   end if;
   if new.status is distinct from old.status then
     perform private.append_event(
-      new.id, 'task.status',
+      new.id, new.conversation_id, new.tenant_id, 'task.status',
       jsonb_strip_nulls(jsonb_build_object(
         'status', new.status, 'previous', old.status, 'wait_reason', new.wait_reason, 'worker_id', new.worker_id,
         'attempts', new.attempts, 'error_message', new.error_message, 'run_after', new.run_after
@@ -21,15 +21,24 @@ begin
   end if;
   if (new.plan, new.current_phase, new.progress_percentage) is distinct from (old.plan, old.current_phase, old.progress_percentage) then
     perform private.append_event(
-      new.id, 'task.plan',
+      new.id, new.conversation_id, new.tenant_id, 'task.plan',
       jsonb_build_object(
         'plan', new.plan, 'current_phase', new.current_phase, 'total_phases', new.total_phases,
         'progress_percentage', new.progress_percentage
       )
     );
   end if;
-  if new.cancel_requested_at is not null and old.cancel_requested_at is null and new.status = 'running' then
-    perform private.append_event(new.id, 'task.control', jsonb_build_object('request', 'cancel'));
+  if new.status = 'running' and old.status = 'running' then
+    if new.cancel_requested_at is not null and old.cancel_requested_at is null then
+      perform private.append_event(
+        new.id, new.conversation_id, new.tenant_id, 'task.control', jsonb_build_object('request', 'cancel')
+      );
+    elsif (new.pause_requested_at is null) <> (old.pause_requested_at is null) then
+      perform private.append_event(
+        new.id, new.conversation_id, new.tenant_id, 'task.control',
+        jsonb_build_object('request', case when new.pause_requested_at is null then 'resume' else 'pause' end)
+      );
+    end if;
   end if;
   return null;
 end
@@ -39,8 +48,9 @@ create or replace trigger tell_task_created
 create or replace trigger tell_task_changed
   after update on public.tasks for each row
   when (
-    (new.status, new.plan, new.current_phase, new.progress_percentage, new.cancel_requested_at)
-    is distinct from (old.status, old.plan, old.current_phase, old.progress_percentage, old.cancel_requested_at)
+    (new.status, new.plan, new.current_phase, new.progress_percentage, new.cancel_requested_at, new.pause_requested_at)
+    is distinct from
+    (old.status, old.plan, old.current_phase, old.progress_percentage, old.cancel_requested_at, old.pause_requested_at)
   )
   execute function private.tell_task();
 
@@ -48,11 +58,11 @@ create or replace function private.tell_execution() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   perform private.append_event(
-    new.task_id, 'execution.status',
+    new.task_id, (select t.conversation_id from public.tasks t where t.id = new.task_id), new.tenant_id, 'execution.status',
     jsonb_strip_nulls(jsonb_build_object(
       'execution_id', new.id, 'tool', (select t.name from public.tools t where t.id = new.tool_id), 'status', new.status,
       'step', new.step, 'call_index', new.call_index, 'execution_time_ms', new.execution_time_ms,
-      'error_message', left(new.error_message, 500)
+      'error_message', left(new.error_message, 500), 'approvals_needed', nullif(new.approvals_needed, 0)
     ))
   );
   return null;
@@ -68,7 +78,7 @@ create or replace function private.tell_message() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   perform private.append_event(
-    new.task_id, 'message.created',
+    new.task_id, new.conversation_id, new.tenant_id, 'message.created',
     jsonb_strip_nulls(jsonb_build_object('message_id', new.id, 'seq', new.seq, 'role', new.role, 'step', new.metadata -> 'step'))
   );
   return null;
@@ -81,7 +91,7 @@ create or replace function private.tell_file() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   perform private.append_event(
-    new.task_id, 'file.created',
+    new.task_id, new.conversation_id, new.tenant_id, 'file.created',
     jsonb_strip_nulls(jsonb_build_object(
       'file_id', new.id, 'filename', new.filename, 'version', new.version, 'file_size', new.file_size,
       'execution_id', new.execution_id
@@ -92,3 +102,24 @@ end
 $$;
 create or replace trigger tell_file
   after insert on public.files for each row when (new.task_id is not null) execute function private.tell_file();
+
+create or replace function private.tell_decision() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_task public.tasks;
+begin
+  select t.* into v_task
+  from public.tasks t
+  join public.tool_executions e on e.task_id = t.id
+  where e.id = new.execution_id;
+  perform private.append_event(
+    v_task.id, v_task.conversation_id, v_task.tenant_id, 'execution.decision',
+    jsonb_strip_nulls(jsonb_build_object(
+      'execution_id', new.execution_id, 'verdict', new.verdict, 'user_id', new.user_id, 'reason', left(new.reason, 500)
+    ))
+  );
+  return null;
+end
+$$;
+create or replace trigger tell_decision
+  after insert on public.execution_decisions for each row execute function private.tell_decision();

@@ -25,6 +25,9 @@ MENDS: dict[str, tuple[str, ...]] = {
     "`conversation_details` joins users and agents strictly": (),
     "`update_updated_at_column` has no fixed `search_path`": (),
     "Full text is indexed in Spanish only": (),
+    "The words of a task are parsed at each change of its status": (
+        r"CREATE INDEX idx_tasks_title_description_gin ON tasks .*",
+    ),
     "`llama2` is the default model and the agent's": (
         "agents has Asistente General: asking llama2",
         r'system_config has default_model = "llama2" .*',

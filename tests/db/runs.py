@@ -47,7 +47,7 @@ def install_probes(connection: Connection) -> None:
 def register(connection: Connection, worker: uuid.UUID = WORKER) -> None:
     """A worker announces itself."""
     with acting_as(connection, "agent_worker"):
-        connection.execute("select public.worker_register(%s, 'host', 1, '0', 4)", [worker])
+        connection.execute("select public.worker_register(%s, 'host', 1, '0', 4, 2)", [worker])
 
 
 def submit(connection: Connection, user: uuid.UUID, prompt: str = "Do it", **named: object) -> Row:
@@ -86,14 +86,25 @@ def tool_call(name: str, call_id: str = "call_1", **arguments: object) -> Row:
     return {"id": call_id, "name": name, "arguments": arguments}
 
 
-def record_turn(connection: Connection, task: Row, step: int, *calls: Row, content: str = "I will.") -> Row:
-    """Records the model's turn; the record, as the worker gets it."""
+def record_turn(
+    connection: Connection, task: Row, step: int, *calls: Row, content: str = "I will.", start: bool = False
+) -> Row:
+    """Records the model's turn, which has seen all that came before its step; the record, as the worker gets it, its
+    messages told apart as `message` and `refusals`."""
+    seen = value(
+        connection,
+        "select max(seq) from public.messages"
+        " where conversation_id = %s and coalesce((metadata ->> 'step')::int, 0) < %s",
+        task["conversation_id"], step,
+    )  # fmt: skip
     with acting_as(connection, "agent_worker"):
         found: Row = value(
             connection,
-            "select public.worker_record_turn(%s, %s, %s, %s, %s, '{}', '{\"prompt_tokens\": 7}')",
-            task["id"], task["lease_token"], step, content, json.dumps(calls),
+            "select public.worker_record_turn(%s, %s, %s, %s, %s, '{}', '{\"prompt_tokens\": 7}', %s, %s)",
+            task["id"], task["lease_token"], step, content, json.dumps(calls), seen, start,
         )  # fmt: skip
+    (found["message"],) = (m for m in found["messages"] if m["role"] == "assistant")
+    found["refusals"] = [m for m in found["messages"] if m["role"] == "tool"]
     return found
 
 
@@ -114,15 +125,18 @@ def finish(
     content: str = "done",
     effect: Row | None = None,
     files: list[Row] | None = None,
+    following: str | None = None,
 ) -> Row:
-    """Records an execution's result; the record, as the worker gets it."""
+    """Records an execution's result; the record, as the worker gets it, its own message told apart as `message`."""
     with acting_as(connection, "agent_worker"):
         found: Row = value(
             connection,
-            "select public.worker_finish_execution(%s, %s, %s, %s, %s, '{\"ok\": true}', null, 12, %s, %s)",
+            "select public.worker_finish_execution(%s, %s, %s, %s, %s, '{\"ok\": true}', null, 12, %s, %s, null, %s)",
             task["id"], task["lease_token"], execution, status, content,
-            json.dumps(effect) if effect else None, json.dumps(files or []),
+            json.dumps(effect) if effect else None, json.dumps(files or []), following,
         )  # fmt: skip
+    own = (m for m in found["messages"] if m["role"] == "tool" and m["metadata"]["execution_id"] == str(execution))
+    found["message"] = next(own, None)
     return found
 
 
@@ -134,19 +148,24 @@ def executed(connection: Connection, task: Row, step: int, tool: str = "probe", 
     return execution
 
 
-def settle(connection: Connection, task: Row, status: str = "completed") -> None:
-    """Ends the run."""
+def settle(connection: Connection, task: Row, status: str = "completed") -> bool:
+    """Ends the run; false when it must go on."""
     with acting_as(connection, "agent_worker"):
-        connection.execute(
+        ended: bool = value(
+            connection,
             'select public.worker_settle(%s, %s, %s, \'{"text": "42"}\', null)',
-            [task["id"], task["lease_token"], status],
-        )
+            task["id"], task["lease_token"], status,
+        )  # fmt: skip
+    return ended
 
 
-def suspend(connection: Connection, task: Row, reason: str) -> None:
-    """Frees the slot."""
+def suspend(connection: Connection, task: Row, reason: str) -> str:
+    """Frees the slot; the task's status."""
     with acting_as(connection, "agent_worker"):
-        connection.execute("select public.worker_suspend(%s, %s, %s)", [task["id"], task["lease_token"], reason])
+        status: str = value(
+            connection, "select public.worker_suspend(%s, %s, %s)", task["id"], task["lease_token"], reason
+        )
+    return status
 
 
 def release(connection: Connection, task: Row, delay_seconds: float = 0, reason: str | None = None) -> None:

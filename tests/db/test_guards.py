@@ -191,8 +191,8 @@ def test_what_is_owned_is_not_given_away(connection: Connection, people: People,
     ["status = 'completed'", "status = 'cancelled'", "lease_token = gen_random_uuid()", "lease_expires_at = now()",
      "result = '{}'", "attempts = 99", "plan = '[{}]'", "priority = 5", "usage = '{\"steps\": 9}'", "tainted = true",
      "limits = '{\"steps\": 9}'", "description = 'x'", "agent_id = %(agent)s", "user_id = %(bob)s",
-     "worker_id = null", "error_message = 'x'", "progress_percentage = 50", "pause_requested_at = now()",
-     "idempotency_key = 'x'"],
+     "worker_id = null", "error_message = 'x'", "progress_percentage = 50", "active_seconds = 0.5",
+     "last_release = 'x'", "idempotency_key = 'x'"],
 )  # fmt: skip
 def test_the_state_of_a_task_is_nobodys_to_write(connection: Connection, people: People, change: str) -> None:
     for role in ("authenticated", "service_role"):

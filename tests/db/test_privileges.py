@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from tests.conftest import Database
     from tests.db.impersonation import Connection, Role
 
-PERSONS = {"submit_task", "cancel_task", "answer_task", "decide_execution", "runtime_status"}
+PERSONS = {
+    "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
+    "runtime_status",
+}  # fmt: skip
 WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
-    "worker_context",
-    "worker_new_messages", "worker_record_turn", "worker_start_execution", "worker_finish_execution", "worker_suspend",
-    "worker_settle", "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
+    "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
+    "worker_finish_execution", "worker_suspend", "worker_settle", "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
 }  # fmt: skip
-POLICIES = {"me", "my_tenant", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed", "may_upload"}
+POLICIES = {"me", "my_tenant", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed", "may_upload",
+            "json", "ask_of_task"}  # fmt: skip
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 
@@ -105,7 +108,7 @@ def test_a_worker_that_logged_in_works_and_reads_no_table(database: Database) ->
     ):
         runs.install_probes(owner)
         task = runs.submit(owner, runs.sign_up(owner, "ana@example.org"))
-        worker.execute("select public.worker_register(%s, 'host', 1, '0', 1)", [runs.WORKER])
+        worker.execute("select public.worker_register(%s, 'host', 1, '0', 1, 2)", [runs.WORKER])
         claimed = one(worker, "select * from public.worker_claim(%s, 1, 60)", runs.WORKER)
         assert claimed["id"] == task["id"]
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -13,6 +13,7 @@ from tests.db import runs
 from tests.db.impersonation import (
     DENIED,
     NOT_FOUND,
+    WRONG_STATE,
     acting_as,
     affected,
     many,
@@ -167,7 +168,7 @@ def test_truncate_is_refused_to_every_key(connection: Connection, people: People
         "worker_settle(gen_random_uuid(), gen_random_uuid(), 'completed', null, null)",
         "worker_context(gen_random_uuid(), gen_random_uuid())",
         "worker_forget_files('{}')",
-        "worker_register(gen_random_uuid(), 'h', 1, 'v', 1)",
+        "worker_register(gen_random_uuid(), 'h', 1, 'v', 1, 2)",
         "sync_tools('[]')",
     ],
 )
@@ -191,7 +192,7 @@ def test_anon_and_the_worker_cannot_act_for_people(
 def test_the_inside_of_the_runtime_cannot_be_called(connection: Connection, people: People, role: Role) -> None:
     for call in (
         "private.end_task(null::public.tasks, 'completed', null, null)",
-        f"private.append_event('{people.task['id']}', 'task.notice', '{{}}')",
+        f"private.append_event('{people.task['id']}', '{people.conversation}', null, 'task.notice', '{{}}')",
         "private.config('probe_secret')",
         f"private.create_profile('{uuid.uuid4()}', 'x@example.org', '{{}}')",
     ):
@@ -263,6 +264,11 @@ def test_only_its_owner_cancels_a_task(connection: Connection, people: People, w
 def test_only_its_owner_answers_and_decides(connection: Connection, people: People, who: str, call: str) -> None:
     connection.execute("update conversations set is_shared = true where id = %s", [people.conversation])
     me = getattr(people, who)
+    if who == "dan" and call.startswith("decide"):
+        # The tenant's admin decides, too; this one has been decided.
+        with refused(WRONG_STATE, "nothing to decide"), person(connection, me):
+            connection.execute(f"select {call}", names(people, me))
+        return
     with refused(NOT_FOUND, "of yours"), person(connection, me):
         connection.execute(f"select {call}", names(people, me))
 

@@ -11,7 +11,9 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from tests.db import runs
 from tests.db.catalog import TABLES, columns, declared
+from tests.db.impersonation import value
 from tests.db.mends import MENDS
 
 if TYPE_CHECKING:
@@ -25,22 +27,23 @@ DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 
 ADDED_COLUMNS = {
     "users": "tenant_id",
-    "agents": "tenant_id",
+    "agents": "tenant_id standing_permissions",
     "conversations": "tenant_id is_shared",
     "messages": "tenant_id task_id seq",
     "tasks": "tenant_id user_id agent_id parent_task_id plan run_after attempts max_attempts lease_token"
     " lease_expires_at worker_id wait_reason cancel_requested_at pause_requested_at idempotency_key limits usage"
-    " tainted",
+    " tainted claimed_at active_seconds retries last_release search",
     "tools": "tenant_id retry_class taints outward timeout_seconds output_limit_bytes prompt_injection response_guide"
-    " config",
+    " config approvals_required",
     "tool_executions": "tenant_id tool_call_id step call_index input_digest approval_expires_at decided_by decided_at"
-    " decision_reason",
+    " decision_reason approvals_needed approval_used_at original_parameters",
+    "execution_decisions": "id execution_id user_id tenant_id verdict input_digest reason created_at",
     "files": "tenant_id execution_id version",
     "system_config": "",
     "audit_logs": "tenant_id actor prev_hash hash",
     "tenants": "id slug name settings created_at updated_at",
     "task_events": "id task_id kind payload created_at tenant_id",
-    "workers": "id host pid version capacity started_at heartbeat_at stopped_at",
+    "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant",
 }
 
 
@@ -124,7 +127,18 @@ def test_what_was_added_is_declared_and_documented(document: Connection, shared_
 
 def test_text_is_found_in_spanish_and_in_english(ours: set[str]) -> None:
     for language in ("spanish", "english"):
-        assert sum(f"USING gin (to_tsvector('{language}'::regconfig" in fact for fact in ours) == 3
+        assert sum(f"USING gin (to_tsvector('{language}'::regconfig" in fact for fact in ours) == 2
+
+
+def test_the_words_of_tasks_are_found_in_spanish_and_in_english(connection: Connection) -> None:
+    runs.install_probes(connection)
+    alice = runs.sign_up(connection, "alice@example.org")
+    runs.submit(connection, alice, "Compare the bicycles and write a summary", title="Los alquileres de bicicletas")
+    find = "select count(*) from public.tasks where search @@ plainto_tsquery(%s, %s)"
+    assert value(connection, find, "english", "summaries") == 1
+    assert value(connection, find, "spanish", "alquileres") == 1
+    connection.execute("update public.tasks set title = 'Otra cosa'")
+    assert value(connection, find, "spanish", "alquileres") == 0
 
 
 def test_the_agents_prompt_is_the_documents_and_more(theirs: set[str], ours: set[str]) -> None:

@@ -51,7 +51,7 @@ def test_a_turn_is_recorded_with_the_intent_of_each_call(connection: Connection,
         ("probe_pure", "pending", 1),
     ]
     assert turn["executions"][0]["started_at"] is None
-    assert task_row(connection, task)["usage"] == {"steps": 1, "prompt_tokens": 7}
+    assert task_row(connection, task)["usage"] == {"steps": 1, "prompt_tokens": 7, "tool_calls": 0, "output_bytes": 7}
 
 
 def test_a_turn_recorded_twice_is_one_turn(connection: Connection, task: Row) -> None:
@@ -108,6 +108,8 @@ def test_a_call_is_running_before_its_effect(connection: Connection, task: Row) 
     after = task_row(connection, task)
     assert after["usage"]["tool_calls"] == 1
     assert after["tainted"]
+    runs.finish(connection, task, execution)
+    runs.settle(connection, task)
     assert value(connection, "select usage_count from public.tools where name = 'probe_pure'") == 1
 
 

@@ -87,7 +87,7 @@ class Work:
 async def take(connection: psycopg.AsyncConnection[dict[str, Any]], task_id: uuid.UUID, seconds: float = 600) -> Work:
     """Claim the task, whoever else's tasks wait: those go back."""
     worker = uuid.uuid4()
-    await connection.execute("select public.worker_register(%s, 'test', 1, '0', 1)", [worker])
+    await connection.execute("select public.worker_register(%s, 'test', 1, '0', 1, 2)", [worker])
     claimed = await (
         await connection.execute("select * from public.worker_claim(%s, 1000, %s)", [worker, seconds])
     ).fetchall()

@@ -42,7 +42,7 @@ OWN_TABLES = ["conversations", "messages", "tasks", "task_events", "tool_executi
 """What a person who has done nothing has no row of."""
 
 WORKER_FUNCTIONS: dict[str, dict[str, Any]] = {
-    "worker_register": {"p_worker": None, "p_host": "h", "p_pid": 1, "p_version": "1", "p_capacity": 1},
+    "worker_register": {"p_worker": None, "p_host": "h", "p_pid": 1, "p_version": "1", "p_capacity": 1, "p_schema": 2},
     "worker_config": {},
     "worker_claim": {"p_worker": None, "p_limit": 1, "p_lease_seconds": 60},
     "worker_reap": {"p_limit": 1},

@@ -1,0 +1,69 @@
+-- The bounds of a task. Each can be set for the tenant (tenants.settings.limits), the agent (agents.configuration.limits) and the
+-- task (tasks.limits), as {"steps": 50, …}; the tightest holds, and it is named when it is reached.
+
+create or replace function private.limit_names() returns text[]
+language sql immutable set search_path = '' as $$
+  select array['steps', 'tool_calls', 'wall_seconds', 'model_tokens', 'output_tokens', 'output_bytes']
+$$;
+
+create or replace function private.limits_of(p_task public.tasks) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_object_agg(l.name, l.value), '{}')
+  from (
+    select e.key as name, min((e.value #>> '{}')::numeric) as value
+    from (
+      select t.settings -> 'limits' as place from public.tenants t where t.id = p_task.tenant_id
+      union all
+      select a.configuration -> 'limits' from public.agents a where a.id = p_task.agent_id
+      union all
+      select p_task.limits
+    ) p
+    cross join lateral jsonb_each(case when jsonb_typeof(p.place) = 'object' then p.place else '{}' end) e
+    where jsonb_typeof(e.value) = 'number'
+    group by e.key
+  ) l
+$$;
+comment on function private.limits_of(public.tasks) is 'The limits that hold for a task, by name: the tightest of tenant, agent and task.';
+
+create or replace function private.require_limit(p_limits jsonb, p_name text, p_used numeric) returns void
+language plpgsql immutable set search_path = '' as $$
+begin
+  if p_used > (p_limits ->> p_name)::numeric then
+    raise exception using
+      errcode = 'AR006', message = format('limit %s reached: %s of %s', p_name, trim_scale(p_used), p_limits ->> p_name);
+  end if;
+end
+$$;
+
+create or replace function private.check_limits() returns trigger
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_row jsonb := to_jsonb(new);
+  v_limits jsonb := case tg_table_name
+    when 'tasks' then v_row -> 'limits'
+    when 'agents' then v_row -> 'configuration' -> 'limits'
+    else v_row -> 'settings' -> 'limits'
+  end;
+  v_limit record;
+begin
+  if v_limits is null or v_limits = '{}' then
+    return new;
+  end if;
+  if jsonb_typeof(v_limits) <> 'object' then
+    raise exception using errcode = 'AR005', message = 'limits is an object that gives each limit a number';
+  end if;
+  for v_limit in select e.key, e.value from jsonb_each(v_limits) e loop
+    if not v_limit.key = any (private.limit_names()) then
+      raise exception using
+        errcode = 'AR005',
+        message = format('there is no limit %s; there are: %s', to_jsonb(left(v_limit.key, 100)),
+                         array_to_string(private.limit_names(), ', '));
+    end if;
+    if jsonb_typeof(v_limit.value) <> 'number' or (v_limit.value #>> '{}')::numeric <= 0 then
+      raise exception using
+        errcode = 'AR005', message = format('limit %s is a number above 0, not %s', v_limit.key, left(v_limit.value::text, 100));
+    end if;
+  end loop;
+  return new;
+end
+$$;

@@ -1,0 +1,58 @@
+-- From version 1: what `create … if not exists` and `create or replace` cannot change. On a new database nothing is there to change.
+
+do $$
+begin
+  if not exists (select from private.schema_version v where v.version = 1)
+     or exists (select from private.schema_version v where v.version >= 2) then
+    return;
+  end if;
+  -- Functions whose parameters or answers changed.
+  drop function if exists public.worker_register(uuid, text, integer, text, integer);
+  drop function if exists public.worker_record_turn(uuid, uuid, integer, text, jsonb, jsonb, jsonb);
+  drop function if exists public.worker_finish_execution(uuid, uuid, uuid, text, text, jsonb, text, integer, jsonb, jsonb);
+  drop function if exists public.worker_suspend(uuid, uuid, text);
+  drop function if exists public.worker_settle(uuid, uuid, text, jsonb, text);
+  drop function if exists public.worker_release(uuid, uuid, double precision, text);
+  drop function if exists public.worker_start_execution(uuid, uuid, uuid);
+  drop function if exists public.worker_new_messages(uuid, uuid, bigint);
+  drop function if exists public.decide_execution(uuid, boolean, text);
+  drop function if exists private.append_event(uuid, text, jsonb);
+  drop function if exists private.add_message(public.tasks, text, text, jsonb, jsonb, text);
+  drop function if exists private.record_intent(public.tasks, uuid, integer, integer, jsonb);
+  drop function if exists private.turn_record(uuid);
+  drop function if exists private.result_record(uuid, uuid);
+  drop function if exists private.tool_needs_approval(public.tools) cascade;
+  drop function if exists private.audit_is_on();
+  drop function if exists private.end_task(public.tasks, text, jsonb, text);
+  drop function if exists private.still_waits(uuid, text);
+  drop trigger if exists count_usage on public.tool_executions;
+
+  alter table public.tasks drop constraint if exists tasks_wait_reason_check;
+  alter table public.tasks add constraint tasks_wait_reason_check
+    check (wait_reason in ('answer', 'approval', 'doubt', 'children', 'schedule'));
+
+  alter table public.task_events drop constraint if exists task_events_kind_check;
+  alter table public.task_events add constraint task_events_kind_check check (
+    kind in ('task.created', 'task.status', 'task.plan', 'task.control', 'task.notice', 'message.created',
+             'execution.status', 'execution.decision', 'file.created')
+  );
+
+  drop index if exists public.idx_tasks_title_description_english_gin;
+  if exists (
+    select from pg_catalog.pg_indexes i where i.indexname = 'idx_tasks_title_description_gin' and i.indexdef like '%to_tsvector%'
+  ) then
+    drop index public.idx_tasks_title_description_gin;
+    create index idx_tasks_title_description_gin on public.tasks using gin (search);
+    alter table public.tasks disable trigger user;
+    update public.tasks t
+    set search = to_tsvector('pg_catalog.spanish', t.title || ' ' || coalesce(t.description, ''))
+              || to_tsvector('pg_catalog.english', t.title || ' ' || coalesce(t.description, ''));
+    alter table public.tasks enable trigger user;
+  end if;
+
+  -- Dangerous tools ask now, unless the agent has a standing permission: the catalogue's keeps what it had.
+  update public.agents a set standing_permissions = array['shell_exec']
+  where a.tenant_id is null and a.name = 'Asistente General' and 'shell_exec' = any (a.tools_enabled);
+end
+$$;
+insert into private.schema_version (version) values (2) on conflict do nothing;
