@@ -22,7 +22,8 @@ PERSONS = {
 WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
     "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
-    "worker_finish_execution", "worker_suspend", "worker_settle", "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
+    "worker_finish_execution", "worker_suspend", "worker_settle",
+    "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
 }  # fmt: skip
 POLICIES = {"me", "my_tenant", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed", "may_upload",
             "json", "ask_of_task"}  # fmt: skip
