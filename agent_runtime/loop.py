@@ -250,7 +250,7 @@ class Run:
         self._started.update(
             call.id for call in recorded.executions if call.status == "running" and call.id != execution.id
         )
-        self.context = self.context.model_copy(update={"task": recorded.task})
+        self._update_task(**recorded.task)
 
     # -- where the run stands, read from what is recorded ----------------------------------------------------------
 

@@ -155,7 +155,8 @@ class ResultRecord(_Row):
 
     messages: list[Message]
     executions: list[Execution]
-    task: Task
+    task: dict[str, Any]
+    """What a result can change of the task: its plan, phases, progress and usage."""
 
 
 class Lease(_Row):

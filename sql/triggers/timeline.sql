@@ -46,13 +46,7 @@ $$;
 create or replace trigger tell_task_created
   after insert on public.tasks for each row execute function private.tell_task();
 create or replace trigger tell_task_changed
-  after update on public.tasks for each row
-  when (
-    (new.status, new.plan, new.current_phase, new.progress_percentage, new.cancel_requested_at, new.pause_requested_at)
-    is distinct from
-    (old.status, old.plan, old.current_phase, old.progress_percentage, old.cancel_requested_at, old.pause_requested_at)
-  )
-  execute function private.tell_task();
+  after update on public.tasks for each row execute function private.tell_task();
 
 create or replace function private.tell_execution() returns trigger
 language plpgsql security definer set search_path = '' as $$
