@@ -353,7 +353,7 @@ class LeaseKeeper:
 
     def _say_unreachable(self, error: Exception) -> None:
         if not self._unreachable and not self._ending:
-            log.warning("leases are not renewed, trying again", error=str(error))
+            log.warning("leases are not renewed, trying again", error=str(error).splitlines()[0])
         self._unreachable = True
 
     def _say_reachable(self, sent: float) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import structlog
 
-from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, explain, with_keepalives
+from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, with_keepalives
 from agent_runtime.interrupt import cancel_all
 
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ class Listener:
                     await self._attend(connection)
             except psycopg.Error as error:
                 self._say(False)
-                log.warning("wake-ups are interrupted, polling goes on", error=explain(error))
+                log.warning("wake-ups are interrupted, polling goes on", error=str(error).splitlines()[0])
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _attend(self, connection: psycopg.AsyncConnection) -> None:

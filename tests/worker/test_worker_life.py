@@ -277,6 +277,9 @@ async def test_a_worker_survives_a_crash_of_postgres_in_the_middle_of_a_step(des
             "exists (select from public.tool_executions where task_id = %s and status = 'running' and step = 2)",
             task_id,
         )
+        # What was committed is to be in the log by then: the tests' Postgres does not wait for that.
+        await desk.rows("set synchronous_commit = on")
+        await desk.rows("update public.tasks set title = title || '!' where id = %s", task_id)
         # A backend that is killed takes all of Postgres down, which then recovers from its log.
         (backend,) = await desk.rows("select pg_backend_pid() as pid")
         os.kill(backend["pid"], signal.SIGKILL)
@@ -321,7 +324,9 @@ async def test_trouble_while_reaping_is_left_for_the_next_time(desk: Desk, offic
         "create function private.refuse() returns trigger language plpgsql as $$ begin raise division_by_zero; end $$"
     )
     task_id = await desk.submit()
-    await desk.rows("select * from public.worker_claim(gen_random_uuid(), 1, -1)")
+    dead = uuid.uuid4()
+    await desk.rows("select public.worker_register(%s, 'elsewhere', 1, '0', 1)", dead)
+    await desk.rows("select * from public.worker_claim(%s, 1, -1)", dead)
     await desk.rows(
         "create trigger zz_refuse before update on public.tasks for each row"
         " when (old.title = 'Do it.' and new.status = 'pending') execute function private.refuse()"
