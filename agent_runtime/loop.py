@@ -21,6 +21,7 @@ from agent_runtime.db.text import fit_message
 from agent_runtime.errors import ContextTooLong, IllegalTransition, ModelError, StorageUnavailable
 from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt
+from agent_runtime.lease import LeaseGuard
 from agent_runtime.limits import Limits, check_repeats
 from agent_runtime.llm.chat import ChatModel, OnDelta, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
@@ -68,6 +69,7 @@ class Run:
     settings: Settings
     context: RunContext
     interrupt: Interrupt
+    guard: LeaseGuard
     on_delta: OnDelta | None = None
     _started: set[UUID] = field(default_factory=set)
     """Calls that this run started: one that is running and not among them was cut short by a crash."""
@@ -218,6 +220,8 @@ class Run:
         if tool is None or row is None:
             why = f"The tool {execution.tool_name} is not installed on this worker; try another way."
             return Outcome(status="failed", content=why, error=why)
+        # A worker that stood still since the call was started may have lost the task by now.
+        await self.guard.require(self.lease)
         log.info("tool started", tool=tool.name, execution_id=str(execution.id))
         context = ToolContext(
             task_id=self.lease.task_id,

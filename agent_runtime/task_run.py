@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 
+import psycopg
 import structlog
 
 from agent_runtime.config import Settings
@@ -19,6 +20,7 @@ from agent_runtime.errors import (
 )
 from agent_runtime.files import TaskFiles, workspace_of
 from agent_runtime.interrupt import Interrupt, StopReason
+from agent_runtime.lease import LeaseGuard
 from agent_runtime.llm.chat import ChatModel
 from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
@@ -39,13 +41,20 @@ class TaskRunner:
     """Runs tasks with what the process has: settings, store, storage, tools, sandbox."""
 
     def __init__(
-        self, settings: Settings, store: Store, storage: Storage, registry: Registry, sandbox: Sandbox
+        self,
+        settings: Settings,
+        store: Store,
+        storage: Storage,
+        registry: Registry,
+        sandbox: Sandbox,
+        guard: LeaseGuard,
     ) -> None:
         self._settings = settings
         self._store = store
         self._storage = storage
         self._registry = registry
         self._sandbox = sandbox
+        self._guard = guard
 
     async def run(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         """Run to the end, and write the end down. Never raises for what a task does; when `interrupt` stops it, the
@@ -78,6 +87,9 @@ class TaskRunner:
         except (ModelError, AgentRuntimeError) as error:
             log.warning("task failed", error=str(error))
             await self._store.settle(lease, "failed", None, str(error))
+        except psycopg.errors.UndefinedFunction:
+            # The database was upgraded beneath this release. The worker ends, and a newer one goes on with the task.
+            log.error("the database does not know this release's functions any more; the lease runs out")
         except Exception as error:
             # One task's crash must not take the worker, or the other tasks, down.
             log.exception("task failed for a reason of the runtime's own")
@@ -109,6 +121,7 @@ class TaskRunner:
             settings=self._settings,
             context=context,
             interrupt=interrupt,
+            guard=self._guard,
         )
 
     async def _open_model(self, context: RunContext) -> ChatModel:
