@@ -125,7 +125,7 @@ class Dbos(Peer):
             Write("complete", "the workflow returns", self._return, (LATE,)),
             Write(
                 "finish a step",
-                "a step of the workflow; inside a transaction what it calls, SystemDatabase._record_operation_result_txn",
+                "a step of the workflow; inside a transaction its SystemDatabase._record_operation_result_txn",
                 self._step,
                 (LATE, OPEN, UNCOMMITTED),
             ),
