@@ -39,8 +39,8 @@ HOW = (
     "and end are shared out over its steps. Ours: TaskRunner with the real Store and loop, and a model in this process "
     "that answers at once. Bare loop: plain SQL that writes the same rows (checked) in {commits} a step, as ours. "
     "DBOS: a workflow of as many steps that do nothing, in a process of its own, with its system database on this "
-    "server. LangGraph: a graph of as many nodes, a thread for each run, its asynchronous Postgres checkpointer; «sync» "
-    "has a step's checkpoint on record before the next begins, as ours and DBOS have; its default has not."
+    "server. LangGraph: a graph of as many nodes, a thread for each run, its asynchronous Postgres checkpointer; "
+    "«sync» has a step's checkpoint on record before the next begins, as ours and DBOS have; its default has not."
 )
 STEPS = 10
 TOOL = '''

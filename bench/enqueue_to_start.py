@@ -30,7 +30,8 @@ HOW = (
     "From sending the commit (so its own fsync counts) until the claim is answered; one task at a time, each to an "
     "idle worker. Ours: submit_task as a person, a real worker that listens. Bare: plain inserts with pg_notify, "
     "LISTEN, update … skip locked; no functions or triggers. procrastinate: defer in a transaction, its worker "
-    "with its defaults, until the job's function is entered. All in one process, with connections of their own, taking turns."
+    "with its defaults, until the job's function is entered. All in one process, with connections of their own, taking "
+    "turns."
 )
 PAUSE_SECONDS = 0.02
 PERCENTILES = (50, 95, 99)

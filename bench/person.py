@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -28,16 +28,22 @@ class Person:
         assert found is not None, "somebody has signed up"
         return cls(connection, found["id"])
 
-    async def submit(self, agent: str | None = None) -> tuple[UUID, float]:
+    async def submit(self, agent: str | None = None, prompt: str = "Do it.") -> tuple[UUID, float]:
         """The task, and when its commit was sent (seconds of the monotonic clock)."""
+        return await self._as_person("select id from public.submit_task(%s, p_agent => %s)", prompt, agent)
+
+    async def cancel(self, task: UUID) -> float:
+        """When the commit was sent that asks for the task's end."""
+        _, sent = await self._as_person("select id from public.cancel_task(%s)", task)
+        return sent
+
+    async def _as_person(self, statement: LiteralString, *parameters: object) -> tuple[UUID, float]:
         claims = json.dumps({"sub": str(self._user), "role": "authenticated"})
         await self._connection.execute(
             "select set_config('request.jwt.claims', %s, true), set_config('role', 'authenticated', true)", [claims]
         )
-        found = await (
-            await self._connection.execute("select id from public.submit_task('Do it.', p_agent => %s)", [agent])
-        ).fetchone()
-        assert found is not None, "a submitted task is answered with its row"
+        found = await (await self._connection.execute(statement, parameters)).fetchone()
+        assert found is not None, "it is answered with the task's row"
         sent = time.monotonic()
         await self._connection.commit()
         return found["id"], sent
