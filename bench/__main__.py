@@ -19,7 +19,16 @@ from agent_runtime.errors import AgentRuntimeError, ConfigError
 from agent_runtime.log import configure_logging
 from bench.report import Findings, Steps, as_json, as_table, explained
 
-NAMES = ("claim_settle", "enqueue_to_start", "durable_step", "start_up", "idle_worker", "zombie", "cancel_latency")
+NAMES = (
+    "claim_settle",
+    "enqueue_to_start",
+    "durable_step",
+    "start_up",
+    "idle_worker",
+    "zombie",
+    "cancel_latency",
+    "scale",
+)
 
 WIDTH = 150
 """Of a table in a file, in characters."""

@@ -14,16 +14,18 @@ from bench.postgres import Database
 
 
 class Person:
-    """The first person of a database, with a connection of their own."""
+    """A person of a database, with a connection of their own."""
 
     def __init__(self, connection: psycopg.AsyncConnection[dict[str, Any]], user: UUID) -> None:
         self._connection, self._user = connection, user
 
     @classmethod
-    async def sit_down(cls, database: Database) -> Person:
-        """Not in autocommit, so that the commit is a moment of its own."""
+    async def sit_down(cls, database: Database, number: int = 0) -> Person:
+        """The person of that number. Not in autocommit, so that the commit is a moment of its own."""
         connection = await psycopg.AsyncConnection.connect(database.owner, row_factory=dict_row)
-        found = await (await connection.execute("select id from public.users order by email limit 1")).fetchone()
+        found = await (
+            await connection.execute("select id from public.users order by email limit 1 offset %s", [number])
+        ).fetchone()
         await connection.commit()
         assert found is not None, "somebody has signed up"
         return cls(connection, found["id"])
