@@ -132,8 +132,14 @@ class Desk:
         self._journal = cast("Any", server)._server.config.app.state.journal
 
     async def in_model(self) -> dict[str, float]:
+        earlier = len(self._journal.entries) and self._journal.entries[-1].number
         task, _ = await self._person.submit(prompt="Stop in the model.")
-        await _until("the model is asked", self._asked)
+
+        async def asked() -> bool:
+            entries = self._journal.entries
+            return bool(entries) and entries[-1].path == "/api/chat" and entries[-1].number > earlier
+
+        await _until("the model is asked", asked)
         return await self._cancel(task, self._wire.is_quiet)
 
     async def in_tool(self) -> dict[str, float]:
@@ -165,10 +171,6 @@ class Desk:
         stopped_at = time.monotonic()
         await _until("the task is cancelled", lambda: self._is(task, "cancelled"))
         return {"stopped": (stopped_at - sent) * 1000, "on record": (time.monotonic() - sent) * 1000}
-
-    async def _asked(self) -> bool:
-        entries = self._journal.entries
-        return bool(entries) and entries[-1].path == "/api/chat" and not await self._wire.is_quiet()
 
     async def _is(self, task: UUID, status: str) -> bool:
         found = await (await self._eye.execute("select status from public.tasks where id = %s", [task])).fetchone()
