@@ -151,7 +151,8 @@ class Desk:
             return any(process.name() == "sleep" for process in processes)
 
         async def gone() -> bool:
-            return not any(psutil.pid_exists(process.pid) for process in processes)
+            # Not by the number alone, which another process may have by now.
+            return not any(process.is_running() for process in processes)
 
         await _until("the tool runs", runs, 0.05)
         return await self._cancel(task, gone)
