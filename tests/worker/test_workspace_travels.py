@@ -1,0 +1,134 @@
+"""The workspace travels: a run goes on with the files of the last recorded step, on whichever worker, and no others."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from pathlib import Path
+from typing import Any
+
+from tests.worker.conftest import DONE, Desk, Office, call
+from tests.worker.tree import tree
+
+
+def shell(command: str) -> dict[str, Any]:
+    return call("shell_exec", command=command)
+
+
+ASK = call("message_ask", question="And now?")
+
+
+async def answer(desk: Desk, task_id: uuid.UUID) -> None:
+    await desk.as_person("select public.answer_task(%s, 'Go on.')", [task_id])
+
+
+async def newest(desk: Desk, task_id: uuid.UUID) -> dict[str, dict[str, Any]]:
+    rows = await desk.rows("select * from public.files where task_id = %s order by filename, version", task_id)
+    return {row["filename"]: row for row in rows}
+
+
+async def test_a_worker_that_gets_a_task_back_finds_what_another_made_of_it(
+    desk: Desk, office: Office, tmp_path: Path
+) -> None:
+    await office.serve_steps(
+        shell("printf 1 > same-size.txt; printf long > shorter.txt; printf x > removed.txt"), ASK,
+        shell("printf 2 > same-size.txt; printf s > shorter.txt; rm removed.txt"), ASK,
+        shell("cat same-size.txt shorter.txt; ls"), DONE,
+    )  # fmt: skip
+    task_id = await desk.submit()
+    for folder in ("a", "b", "a"):
+        office.workspace_root = tmp_path / folder
+        await office.work()
+        if (await desk.task(task_id))["status"] == "waiting":
+            await answer(desk, task_id)
+
+    assert (await desk.task(task_id))["status"] == "completed"
+    assert tree(tmp_path / "a" / str(task_id)) == tree(tmp_path / "b" / str(task_id))
+    assert "2s" in (await desk.messages(task_id, "tool"))[-2]
+    assert not (tmp_path / "a" / str(task_id) / "removed.txt").exists()
+
+
+async def test_modes_links_empty_folders_and_renames_travel(desk: Desk, office: Office, tmp_path: Path) -> None:
+    await office.serve_steps(
+        shell("mkdir -p empty/inner old; echo 1 > old/a; echo '#!/bin/sh' > run.sh; ln -s old/a link; echo x > plain"),
+        shell("mv old new; chmod +x run.sh; ln -sfn new/a link; mkdir was-file; rm plain; mkdir plain; echo y > plain/x"),
+        ASK, shell("./run.sh && cat link"), DONE,
+    )  # fmt: skip
+    task_id = await desk.submit()
+    office.workspace_root = tmp_path / "a"
+    await office.work()
+    before = tree(tmp_path / "a" / str(task_id))
+    await answer(desk, task_id)
+    office.workspace_root = tmp_path / "b"
+    await office.work()
+
+    assert (await desk.task(task_id))["status"] == "completed"
+    assert tree(tmp_path / "b" / str(task_id)) == before
+    assert set(before) == {"empty", "empty/inner", "new", "new/a", "run.sh", "link", "was-file", "plain", "plain/x"}
+    assert before["run.sh"].endswith("executable")
+    assert "exit code 0" in (await desk.messages(task_id, "tool"))[-2].lower()
+
+
+async def test_files_that_a_step_left_unrecorded_are_gone_on_the_same_worker_too(
+    desk: Desk, office: Office, tmp_path: Path
+) -> None:
+    await office.serve_steps(shell("echo 1 > a.txt"), ASK, shell("ls; cat a.txt"), DONE)
+    task_id = await desk.submit()
+    await office.work()
+    folder = office.workspace_root / str(task_id)
+    (folder / "half.txt").write_text("written by a step that was killed")
+    (folder / "a.txt").write_text("9\n")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "a.pyc").write_text("of use to nobody else")
+    await answer(desk, task_id)
+    await office.work()
+
+    told = (await desk.messages(task_id, "tool"))[-2]
+    assert "half.txt" not in told
+    assert "1\n" in told
+    assert (folder / "__pycache__" / "a.pyc").exists()
+
+
+async def test_of_very_many_files_that_one_step_writes_none_is_lost(desk: Desk, office: Office, tmp_path: Path) -> None:
+    await office.serve_steps(shell("for i in $(seq 1200); do echo $i > f$i; done"), DONE)
+    task_id = await desk.submit()
+    await office.work()
+    assert len(await newest(desk, task_id)) == 1200
+    assert "with the next step" in (await desk.messages(task_id, "tool"))[0]
+
+
+async def test_bytes_are_stored_once_at_a_path_that_holds_their_sha256(desk: Desk, office: Office) -> None:
+    await office.serve_steps(
+        shell("echo same > a; echo same > b"), shell("echo other > a"), shell("echo same > a"), DONE
+    )
+    task_id = await desk.submit()
+    await office.work()
+    rows = await desk.rows("select * from public.files where task_id = %s order by created_at, filename", task_id)
+    assert [(row["filename"], row["version"]) for row in rows] == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]
+    for row in rows:
+        assert row["file_hash"] in row["file_path"]
+    objects = await desk.rows("select name from storage.objects where name like %s", f"%/{task_id}/%")
+    assert {row["name"] for row in objects} == {row["file_path"] for row in rows}
+    assert len(objects) == 2
+
+
+async def test_a_task_sees_files_of_its_conversation_as_they_were_when_it_began(
+    desk: Desk, office: Office, tmp_path: Path
+) -> None:
+    await office.serve(
+        {"when": {"user_contains": "First"}, "steps": [shell("echo 1 > a; echo 1 > b"), DONE]},
+        {"when": {"user_contains": "Second"}, "steps": [shell("rm a; echo 2 > c"), ASK, shell("ls; cat b"), DONE]},
+        {"when": {"user_contains": "Meanwhile"}, "steps": [shell("echo 3 > b; echo 3 > d"), DONE]},
+    )
+    first = await desk.submit("First.")
+    await office.work()
+    conversation = (await desk.task(first))["conversation_id"]
+    second = await desk.submit("Second.", conversation=conversation)
+    await office.work()
+    await desk.submit("Meanwhile.", conversation=conversation)
+    await office.work()
+    await answer(desk, second)
+    office.workspace_root = tmp_path / "elsewhere"
+    await office.work()
+    found = tree(tmp_path / "elsewhere" / str(second))
+    assert found == {"b": hashlib.sha256(b"1\n").hexdigest(), "c": hashlib.sha256(b"2\n").hexdigest()}
