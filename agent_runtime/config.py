@@ -37,6 +37,9 @@ class Settings(BaseSettings):
 
     concurrency: int = Field(default=4, ge=1, le=1_000)
     lease_seconds: float = Field(default=30.0, ge=1)
+    storage_patience_seconds: float = Field(
+        default=15.0, gt=0, description="How long a step waits for Storage; the end of a run waits longer."
+    )
     poll_seconds: float = Field(default=5.0, gt=0, description="The net under NOTIFY.")
     shutdown_seconds: float = Field(default=4.0, gt=0, description="For giving tasks back after SIGTERM.")
     max_steps: int = Field(default=100, ge=1)

@@ -17,7 +17,7 @@ from agent_runtime.errors import (
     ModelError,
     Unavailable,
 )
-from agent_runtime.files import TaskFiles, workspace_of
+from agent_runtime.files import TaskFiles, hold_workspace
 from agent_runtime.interrupt import Interrupt, StopReason
 from agent_runtime.llm.chat import ChatModel
 from agent_runtime.llm.ollama import open_chat
@@ -26,12 +26,10 @@ from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Sandbox
-from agent_runtime.toolbox.workspace import Workspace
 
 log = structlog.get_logger()
 
 RETRY_LATER_SECONDS = 30.0
-FILE_LIMIT_BYTES = 104_857_600
 
 
 class TaskRunner:
@@ -90,20 +88,27 @@ class TaskRunner:
     async def _ending(self, lease: Lease) -> Ending:
         context = await self._store.context(lease)
         model = await self._open_model(context)
-        workspace = await asyncio.to_thread(Workspace.create, workspace_of(self._settings.workspace_root, context.task))
-        limit_bytes = int(context.config.get("file_upload_max_size") or FILE_LIMIT_BYTES)
-        run = Run(
-            lease=lease,
-            store=self._store,
-            model=model,
-            registry=self._registry,
-            sandbox=self._sandbox,
-            workspace=workspace,
-            files=TaskFiles(workspace, self._storage, context.task, limit_bytes),
-            settings=self._settings,
-            context=context,
-        )
-        return await run.to_end()
+        with hold_workspace(self._settings.workspace_root, context.task) as workspace:
+            files = TaskFiles(
+                workspace,
+                self._storage,
+                context.task,
+                context.config,
+                configuration=context.agent.configuration,
+                patience_seconds=self._settings.storage_patience_seconds,
+            )
+            run = Run(
+                lease=lease,
+                store=self._store,
+                model=model,
+                registry=self._registry,
+                sandbox=self._sandbox,
+                workspace=workspace,
+                files=files,
+                settings=self._settings,
+                context=context,
+            )
+            return await run.to_end()
 
     async def _open_model(self, context: RunContext) -> ChatModel:
         settings, agent = self._settings, context.agent

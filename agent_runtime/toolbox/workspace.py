@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -29,13 +30,43 @@ _TEMPORARY = ".~"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 
-@dataclass(frozen=True)
+ENTRIES_LIMIT = 100_000
+"""A snapshot ends there."""
+
+Skip = Callable[[str, bool], bool]
+"""Whether to leave out a path; the second argument says whether it is a folder, which is then not entered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A regular file of the workspace. `path` is relative, with forward slashes."""
+    """A regular file of the workspace. `path` is relative, with forward slashes.
+
+    Two equal entries of one path are the same bytes, unless the file was written twice in one tick of the file system's
+    clock (`ctime_ns` cannot be set, so a file that was given an old time again differs all the same).
+    """
 
     path: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int
+    inode: int
+    is_executable: bool
+
+
+@dataclass
+class Snapshot:
+    """What is in a workspace at one moment, by relative path."""
+
+    files: dict[str, Entry] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    """Where each points."""
+    folders: set[str] = field(default_factory=set)
+    empty_folders: set[str] = field(default_factory=set)
+    """Those with nothing in them that is here."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Why something is not here. What is below such a folder is not known."""
+    is_whole: bool = True
+    """False when there were more than `ENTRIES_LIMIT`."""
 
 
 class Workspace:
@@ -132,18 +163,53 @@ class Workspace:
             finally:
                 os.close(descriptor)
 
-    def adopt(self, source: Path, path: str) -> None:
+    def adopt(self, source: Path, path: str, *, executable: bool = False) -> None:
         """Move a file of the worker's own into the workspace, replacing what is at `path`. One file system only."""
         folder, _, name = self.relative(path).rpartition("/")
         with self._explained(path):
             descriptor = self._make_folder(folder)
             try:
                 with source.open("rb") as file:
-                    os.fchmod(file.fileno(), 0o644)
+                    os.fchmod(file.fileno(), 0o755 if executable else 0o644)
                     give_to_sandbox(file.fileno())
                 os.replace(source, name, dst_dir_fd=descriptor)
             finally:
                 os.close(descriptor)
+
+    def make_folder(self, path: str) -> None:
+        """A folder, with those above it; one that is there stays as it is."""
+        with self._explained(path):
+            os.close(self._make_folder(self.relative(path)))
+
+    def make_link(self, path: str, target: str) -> None:
+        """A symbolic link to wherever `target` leads; nothing here follows it out."""
+        with self._parent(path) as (folder, name):
+            os.symlink(target, name, dir_fd=folder)
+
+    def set_executable(self, path: str, executable: bool) -> None:
+        """Whether everybody who may read the file may run it."""
+        with self.open(path) as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o666
+            os.fchmod(file.fileno(), mode | (mode & 0o444) >> 2 if executable else mode)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or a folder with all that is in it; nothing there is fine."""
+        with suppress(FileNotFoundError), self._parent(path, make=False) as (folder, name):
+            if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                shutil.rmtree(name, dir_fd=folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+
+    def remove_folder(self, path: str) -> bool:
+        """Remove a folder if it is empty; whether it was."""
+        try:
+            with self._parent(path, make=False) as (folder, name):
+                os.rmdir(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return False
+            raise
+        return True
 
     def entries(self, path: str = ".", depth: int = DEPTH_LIMIT) -> Iterator[tuple[str, os.stat_result]]:
         """The files and folders below a folder, by name, as (relative path, stat); links are left out."""
@@ -156,14 +222,29 @@ class Workspace:
             os.close(descriptor)
 
     def scan(self, limit: int = 10_000) -> list[Entry]:
-        """The regular files, sorted by path, at most `limit`; links, devices and undecodable names are left out."""
-        found: list[Entry] = []
-        for path, status in self.entries():
-            if stat.S_ISREG(status.st_mode):
-                found.append(Entry(path, status.st_size, status.st_mtime_ns))
-            if len(found) >= limit:
-                break
-        return sorted(found, key=lambda entry: entry.path)
+        """The regular files, sorted by path, of at most `limit` entries; links and devices are left out."""
+        return sorted(self.snapshot(limit=limit).files.values(), key=lambda entry: entry.path)
+
+    def snapshot(self, skip: Skip | None = None, limit: int = ENTRIES_LIMIT) -> Snapshot:
+        """What is there, in one pass, without opening a file."""
+        found = Snapshot()
+        with self._explained("."):
+            descriptor = os.open(self.root, _FOLDER)
+            try:
+                _take(descriptor, "", DEPTH_LIMIT, skip or _take_all, limit, found)
+            finally:
+                os.close(descriptor)
+        return found
+
+    @contextmanager
+    def _parent(self, path: str, *, make: bool = True) -> Iterator[tuple[int, str]]:
+        """The folder of `path`, open, and the name in it. Raises `OSError` for what the body does."""
+        folder, _, name = self.relative(path).rpartition("/")
+        descriptor = self._make_folder(folder) if make else open_beneath(self.root, folder or ".", _FOLDER)
+        try:
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
 
     def _make_folder(self, path: str) -> int:
         descriptor = os.open(self.root, _FOLDER)
@@ -217,6 +298,73 @@ def _mode_of_existing(folder: int, name: str) -> int:
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
         raise OSError(errno.ENXIO, "not a file")
     return stat.S_IMODE(status.st_mode) & 0o777 if stat.S_ISREG(status.st_mode) else 0o644
+
+
+def _take_all(_path: str, _is_folder: bool) -> bool:
+    return False
+
+
+def _take(folder: int, prefix: str, depth: int, skip: Skip, limit: int, found: Snapshot) -> bool:
+    """Whether anything in the folder was taken."""
+    taken = False
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            name, path = entry.name, f"{prefix}{entry.name}"
+            if name.startswith(_TEMPORARY):
+                continue
+            if not _is_utf8(name):
+                found.left_out[os.fsencode(path).decode(errors="replace")] = "its name is not UTF-8"
+                continue
+            try:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if skip(path, is_folder):
+                    continue
+                if len(found.files) + len(found.links) + len(found.folders) >= limit:
+                    found.is_whole = False
+                    return taken
+                if is_folder:
+                    found.folders.add(path)
+                    if not _take_below(folder, name, path, depth - 1, skip, limit, found):
+                        found.empty_folders.add(path)
+                elif entry.is_symlink():
+                    target = os.readlink(name, dir_fd=folder)
+                    if _is_utf8(target):
+                        found.links[path] = target
+                    else:
+                        found.left_out[path] = "it is a link to a name that is not UTF-8"
+                else:
+                    _take_file(path, entry.stat(follow_symlinks=False), found)
+            except FileNotFoundError:
+                continue  # it went away meanwhile
+            taken = True
+    return taken
+
+
+def _take_below(folder: int, name: str, path: str, depth: int, skip: Skip, limit: int, found: Snapshot) -> bool:
+    if depth < 1:
+        found.left_out[path] = f"it lies deeper than {DEPTH_LIMIT} folders"
+        return True
+    try:
+        below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        found.left_out[path] = f"the folder cannot be read ({error.strerror})"
+        return True
+    try:
+        return _take(below, f"{path}/", depth, skip, limit, found)
+    finally:
+        os.close(below)
+
+
+def _take_file(path: str, status: os.stat_result, found: Snapshot) -> None:
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        found.files[path] = Entry(
+            path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, bool(mode & stat.S_IXUSR)
+        )
+    else:
+        found.left_out[path] = "it is a device, a pipe or a socket"
 
 
 def _walk(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:

@@ -35,7 +35,7 @@ ADDED_COLUMNS = {
     " config",
     "tool_executions": "tenant_id tool_call_id step call_index input_digest approval_expires_at decided_by decided_at"
     " decision_reason",
-    "files": "tenant_id execution_id version",
+    "files": "tenant_id execution_id version kind is_executable link_target is_stored",
     "system_config": "",
     "audit_logs": "tenant_id actor prev_hash hash",
     "tenants": "id slug name settings created_at updated_at",

@@ -15,6 +15,11 @@ def shell(command: str) -> dict[str, Any]:
     return call("shell_exec", command=command)
 
 
+def one_by_one(*answers: dict[str, Any]) -> list[dict[str, Any]]:
+    """Turns that go on counting when the person says something."""
+    return [{"when": {"turn": turn}, "answer": given} for turn, given in enumerate(answers)]
+
+
 ASK = call("message_ask", question="And now?")
 
 
@@ -30,11 +35,16 @@ async def newest(desk: Desk, task_id: uuid.UUID) -> dict[str, dict[str, Any]]:
 async def test_a_worker_that_gets_a_task_back_finds_what_another_made_of_it(
     desk: Desk, office: Office, tmp_path: Path
 ) -> None:
-    await office.serve_steps(
-        shell("printf 1 > same-size.txt; printf long > shorter.txt; printf x > removed.txt"), ASK,
-        shell("printf 2 > same-size.txt; printf s > shorter.txt; rm removed.txt"), ASK,
-        shell("cat same-size.txt shorter.txt; ls"), DONE,
-    )  # fmt: skip
+    await office.serve(
+        *one_by_one(
+            shell("printf 1 > same-size.txt; printf long > shorter.txt; printf x > removed.txt"),
+            ASK,
+            shell("printf 2 > same-size.txt; printf s > shorter.txt; rm removed.txt"),
+            ASK,
+            shell("cat same-size.txt shorter.txt; ls"),
+            DONE,
+        )
+    )
     task_id = await desk.submit()
     for folder in ("a", "b", "a"):
         office.workspace_root = tmp_path / folder
@@ -49,11 +59,19 @@ async def test_a_worker_that_gets_a_task_back_finds_what_another_made_of_it(
 
 
 async def test_modes_links_empty_folders_and_renames_travel(desk: Desk, office: Office, tmp_path: Path) -> None:
-    await office.serve_steps(
-        shell("mkdir -p empty/inner old; echo 1 > old/a; echo '#!/bin/sh' > run.sh; ln -s old/a link; echo x > plain"),
-        shell("mv old new; chmod +x run.sh; ln -sfn new/a link; mkdir was-file; rm plain; mkdir plain; echo y > plain/x"),
-        ASK, shell("./run.sh && cat link"), DONE,
-    )  # fmt: skip
+    await office.serve(
+        *one_by_one(
+            shell(
+                "mkdir -p empty/inner old; echo 1 > old/a; echo '#!/bin/sh' > run.sh; ln -s old/a link; echo x > plain"
+            ),
+            shell(
+                "mv old new; chmod +x run.sh; ln -sfn new/a link; mkdir was; rm plain; mkdir plain; echo y > plain/x"
+            ),
+            ASK,
+            shell("./run.sh && cat link"),
+            DONE,
+        )
+    )
     task_id = await desk.submit()
     office.workspace_root = tmp_path / "a"
     await office.work()
@@ -64,7 +82,7 @@ async def test_modes_links_empty_folders_and_renames_travel(desk: Desk, office: 
 
     assert (await desk.task(task_id))["status"] == "completed"
     assert tree(tmp_path / "b" / str(task_id)) == before
-    assert set(before) == {"empty", "empty/inner", "new", "new/a", "run.sh", "link", "was-file", "plain", "plain/x"}
+    assert set(before) == {"empty", "empty/inner", "new", "new/a", "run.sh", "link", "was", "plain", "plain/x"}
     assert before["run.sh"].endswith("executable")
     assert "exit code 0" in (await desk.messages(task_id, "tool"))[-2].lower()
 
@@ -72,7 +90,7 @@ async def test_modes_links_empty_folders_and_renames_travel(desk: Desk, office: 
 async def test_files_that_a_step_left_unrecorded_are_gone_on_the_same_worker_too(
     desk: Desk, office: Office, tmp_path: Path
 ) -> None:
-    await office.serve_steps(shell("echo 1 > a.txt"), ASK, shell("ls; cat a.txt"), DONE)
+    await office.serve(*one_by_one(shell("echo 1 > a.txt"), ASK, shell("ls; cat a.txt"), DONE))
     task_id = await desk.submit()
     await office.work()
     folder = office.workspace_root / str(task_id)
@@ -85,15 +103,15 @@ async def test_files_that_a_step_left_unrecorded_are_gone_on_the_same_worker_too
 
     told = (await desk.messages(task_id, "tool"))[-2]
     assert "half.txt" not in told
-    assert "1\n" in told
+    assert told.endswith("a.txt\n1")
     assert (folder / "__pycache__" / "a.pyc").exists()
 
 
 async def test_of_very_many_files_that_one_step_writes_none_is_lost(desk: Desk, office: Office, tmp_path: Path) -> None:
-    await office.serve_steps(shell("for i in $(seq 1200); do echo $i > f$i; done"), DONE)
+    await office.serve_steps(shell("for i in $(seq 520); do echo $i > f$i; done"), DONE)
     task_id = await desk.submit()
     await office.work()
-    assert len(await newest(desk, task_id)) == 1200
+    assert len(await newest(desk, task_id)) == 520
     assert "with the next step" in (await desk.messages(task_id, "tool"))[0]
 
 
@@ -117,7 +135,8 @@ async def test_a_task_sees_files_of_its_conversation_as_they_were_when_it_began(
 ) -> None:
     await office.serve(
         {"when": {"user_contains": "First"}, "steps": [shell("echo 1 > a; echo 1 > b"), DONE]},
-        {"when": {"user_contains": "Second"}, "steps": [shell("rm a; echo 2 > c"), ASK, shell("ls; cat b"), DONE]},
+        {"when": {"user_contains": "Second"}, "steps": [shell("rm a; echo 2 > c"), ASK]},
+        {"when": {"user_contains": "Go on"}, "steps": [shell("ls; cat b"), DONE]},
         {"when": {"user_contains": "Meanwhile"}, "steps": [shell("echo 3 > b; echo 3 > d"), DONE]},
     )
     first = await desk.submit("First.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 
@@ -17,5 +16,5 @@ def _fact(path: Path) -> str:
         return f"link to {path.readlink()}"
     if path.is_dir():
         return "folder"
-    executable = " executable" if os.stat(path).st_mode & 0o100 else ""
+    executable = " executable" if path.stat().st_mode & 0o100 else ""
     return hashlib.sha256(path.read_bytes()).hexdigest() + executable
