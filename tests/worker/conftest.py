@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +145,12 @@ async def office(stack: Stack, tmp_path: Path, sandbox: Sandbox) -> AsyncIterato
 
 @pytest_asyncio.fixture
 async def desk(stack: Stack) -> AsyncIterator[Desk]:
+    async with open_desk(stack) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def open_desk(stack: Stack) -> AsyncIterator[Desk]:
     async with await psycopg.AsyncConnection.connect(
         stack.database_url, autocommit=True, row_factory=dict_row
     ) as connection:

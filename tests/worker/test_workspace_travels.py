@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
+from psycopg.types.json import Jsonb
+
+from agent_runtime.errors import BytesDiffer, PathTaken
+from agent_runtime.files import hold_workspace
+from agent_runtime.records import Task
+from agent_runtime.storage import Storage
 from tests.worker.conftest import DONE, Desk, Office, call
 from tests.worker.tree import tree
 
@@ -151,3 +159,106 @@ async def test_a_task_sees_files_of_its_conversation_as_they_were_when_it_began(
     await office.work()
     found = tree(tmp_path / "elsewhere" / str(second))
     assert found == {"b": hashlib.sha256(b"1\n").hexdigest(), "c": hashlib.sha256(b"2\n").hexdigest()}
+
+
+async def test_a_file_that_no_worker_can_get_any_more_is_named_and_not_passed_over(
+    desk: Desk, office: Office, tmp_path: Path
+) -> None:
+    await office.serve(*one_by_one(shell("echo 1 > a.txt; echo 2 > b.txt"), ASK, shell("echo again > a.txt; ls"), DONE))
+    for has_steps_left in (True, False):
+        task_id = await desk.submit()
+        office.storage_url = "http://127.0.0.1:9"
+        await office.work()
+        assert (await desk.task(task_id))["status"] == "pending"
+        office.storage_url, office.workspace_root = office.stack.supabase_url, tmp_path / uuid.uuid4().hex
+        await desk.rows("update public.tasks set run_after = now() where id = %s", task_id)
+        if has_steps_left:
+            await answer(desk, task_id)  # the person's word comes first, so the run goes on
+        await office.work()
+        task = await desk.task(task_id)
+        if has_steps_left:
+            assert task["status"] == "completed"
+            assert "b.txt is gone" in (await desk.messages(task_id, "tool"))[-2]
+            assert {name: row["kind"] for name, row in (await newest(desk, task_id)).items()} == {
+                "a.txt": "file",
+                "b.txt": "removed",
+            }
+        else:
+            assert task["status"] == "failed"
+            assert "a.txt, b.txt" in task["error_message"]
+
+
+async def test_a_worker_that_wakes_late_can_put_no_other_bytes_where_recorded_ones_are(
+    desk: Desk, office: Office
+) -> None:
+    await office.serve_steps(shell("echo right > a.txt"), DONE)
+    task_id = await desk.submit()
+    await office.work()
+    (row,) = (await newest(desk, task_id)).values()
+    async with Storage(office.stack.supabase_url, office.stack.secret_key) as late:
+        with pytest.raises(BytesDiffer):
+            await late.upload(row["file_path"], b"wrong\n", "text/plain", sha256=row["file_hash"], replace=True)
+        with pytest.raises(PathTaken):
+            await late.upload(row["file_path"], b"right\n", "text/plain", sha256=row["file_hash"])
+        got = io.BytesIO()
+        await late.download(row["file_path"], got, sha256=row["file_hash"])
+        assert await late.size_of(row["file_path"]) == 6
+        assert await late.size_of(f"{row['file_path']}0") is None
+    assert got.getvalue() == b"right\n"
+
+
+async def test_a_run_that_stalled_keeps_its_folder_to_itself(desk: Desk, office: Office) -> None:
+    await office.serve_steps(shell("echo mine > a.txt"), DONE)
+    task_id = await desk.submit()
+    with hold_workspace(office.workspace_root, Task.model_validate(await desk.task(task_id))) as stalled:
+        await office.work()
+        assert tree(stalled.root) == {}
+    assert (await desk.task(task_id))["status"] == "completed"
+    assert set(tree(office.workspace_root / f"{task_id}-2")) == {"a.txt"}
+
+
+async def test_what_is_not_kept_is_named_once_and_what_stays_behind_is_the_agents_choice(
+    desk: Desk, office: Office, tmp_path: Path
+) -> None:
+    await office.serve(
+        *one_by_one(
+            shell(
+                "mkdir -p node_modules/x data; echo 1 > node_modules/x/y; echo 1 > data/raw.bin; echo 1 > data/keep.bin"
+            ),
+            shell("head -c 3000 /dev/zero > big; head -c 1800 /dev/zero > a; head -c 1900 /dev/zero > b"),
+            shell("mkfifo pipe; true"),
+            shell("rm a; true"),
+            DONE,
+        )
+    )
+    ignoring = {"workspace": {"ignore": ["*.bin", "!keep.bin", 7, "[z-a]", "*a*a*a*a*a"]}}
+    agent = await desk.rows(
+        "insert into public.agents (name, system_prompt, model_name, tools_enabled, is_public, configuration)"
+        " values ('Ignoring', 'Work.', 'default', array['shell_exec'], true, %s) returning id",
+        Jsonb(ignoring),
+    )
+    before = await desk.rows(
+        "select config_key, config_value from public.system_config where config_key like '%%max_size'"
+    )
+    await desk.rows("update public.system_config set config_value = '2900' where config_key = 'file_upload_max_size'")
+    await desk.rows("update public.system_config set config_value = '3600' where config_key = 'workspace_max_size'")
+    try:
+        task_id = await desk.submit(agent="Ignoring")
+        await office.work()
+    finally:
+        for row in before:
+            await desk.rows(
+                "update public.system_config set config_value = %s where config_key = %s",
+                Jsonb(row["config_value"]),
+                row["config_key"],
+            )
+        await desk.rows("update public.agents set is_active = false, name = name || id where id = %s", agent[0]["id"])
+
+    assert (await desk.task(task_id))["status"] == "completed"
+    told = await desk.messages(task_id, "tool")
+    assert "big is not kept: limit file_upload_max_size reached: 3000 of 2900 bytes" in told[1]
+    assert "b is not kept: limit workspace_max_size reached" in told[1]
+    assert "pipe is not kept: it is a device, a pipe or a socket" in told[2]
+    assert "not kept" not in told[0] + told[3]
+    kinds = {name: row["kind"] for name, row in (await newest(desk, task_id)).items()}
+    assert kinds == {"data/keep.bin": "file", "a": "removed", "b": "file"}
