@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
 
 WORK = (
-    "mkdir -p data/old empty; seq 1000 > data/old/a.csv; seq 1000 > same.csv; echo '#!/bin/sh' > run.sh; echo x > gone.txt",
-    "mv data/old data/new; sed -i s/1/2/ data/new/a.csv; chmod +x run.sh; rm gone.txt; ln -s data/new/a.csv latest",
+    "mkdir -p data/old empty; seq 1000 > data/old/a.csv; seq 1000 > same.csv; echo '#!/bin/sh' > run.sh; echo x > gone",
+    "mv data/old data/new; sed -i s/1/2/ data/new/a.csv; chmod +x run.sh; rm gone; ln -s data/new/a.csv latest",
 )
 CUT_SHORT = "echo half > half.txt; rm run.sh; echo 9 > same.csv; sleep 600"
 LOOK = "find . -type f -exec sha256sum {} + | sort -k2; test -x run.sh; cat latest | tail -1"
@@ -78,7 +78,7 @@ async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_file
         # What the model saw there, before anything else ran.
         seen = await rows(
             database,
-            "select content from public.messages where task_id = %s and role = 'tool' order by seq desc offset 1 limit 1",
+            "select content from messages where task_id = %s and role = 'tool' order by seq desc limit 1 offset 1",
             task,
         )
         looked = subprocess.run(
