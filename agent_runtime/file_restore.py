@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 AT_ONCE = 8
 """Files on their way at a time."""
+_HASHING_THREADS = 4
 _NAMES_LOGGED = 20
 
 
@@ -52,22 +53,28 @@ async def restore_workspace(
 
 async def _differing(workspace: Workspace, recorded: Mapping[str, Version], snapshot: Snapshot) -> set[str]:
     """The paths where the workspace is not what is recorded."""
-    limit = asyncio.Semaphore(AT_ONCE)
-
-    async def differs(path: str, version: Version) -> bool:
-        if version.kind == "folder":
-            return path not in snapshot.folders
-        if version.kind == "link":
-            return snapshot.links.get(path) != version.link_target
+    wrong: set[str] = set()
+    to_hash: list[tuple[Entry, Version]] = []
+    for path, version in recorded.items():
         entry = snapshot.files.get(path)
-        if entry is None or entry.size_bytes != version.size_bytes:
-            return True
-        async with limit:
-            return not await asyncio.to_thread(_matches, workspace, entry, version)
+        if version.kind == "folder":
+            is_there = path in snapshot.folders
+        elif version.kind == "link":
+            is_there = snapshot.links.get(path) == version.link_target
+        else:
+            is_there = entry is not None and entry.size_bytes == version.size_bytes
+            if entry is not None and is_there:
+                to_hash.append((entry, version))
+        if not is_there:
+            wrong.add(path)
+    shares = [to_hash[start::_HASHING_THREADS] for start in range(_HASHING_THREADS)]
+    for found in await asyncio.gather(*(asyncio.to_thread(_mismatches, workspace, share) for share in shares)):
+        wrong.update(found)
+    return wrong
 
-    paths = list(recorded)
-    found = await asyncio.gather(*(differs(path, recorded[path]) for path in paths))
-    return {path for path, is_different in zip(paths, found, strict=True) if is_different}
+
+def _mismatches(workspace: Workspace, share: Iterable[tuple[Entry, Version]]) -> list[str]:
+    return [entry.path for entry, version in share if not _matches(workspace, entry, version)]
 
 
 def _matches(workspace: Workspace, entry: Entry, version: Version) -> bool:

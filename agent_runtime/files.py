@@ -80,6 +80,8 @@ class TaskFiles:
         self._told: dict[str, str] = {}
         """What the model has been told of a path, so that it is told once."""
         self._lost: list[str] = []
+        self._owed: set[str] = set()
+        """Paths whose bytes Storage has not taken."""
         self._has_more = False
         self._unrecorded: dict[str, Version] = {}
 
@@ -109,7 +111,7 @@ class TaskFiles:
         A `pure` call changed nothing. Storage that is away does not stop a step: what it made is recorded as not
         stored, and stored later. Never raises for what is in the workspace.
         """
-        if retry_class == "pure" and not (self._has_more or self._lost or self._is_owing()):
+        if retry_class == "pure" and not (self._has_more or self._lost or self._owed):
             return []
         return await self._store_changes(1.0)
 
@@ -125,7 +127,7 @@ class TaskFiles:
             raise FilesLost(
                 f"the worker that wrote {_listed(lost)} could not store it, and this is another: run the task again"
             )
-        if not self._unrecorded and self._is_owing():
+        if not self._unrecorded and self._owed:
             raise StorageUnavailable("Storage stayed away; this worker has files that are not stored")
         return bool(self._unrecorded)
 
@@ -160,12 +162,11 @@ class TaskFiles:
     def _changes_without_bytes(self, snapshot: Snapshot) -> list[tuple[str, Version]]:
         unknown = tuple(f"{path}/" for path in snapshot.left_out)
         changes = []
-        for path, version in self._versions.items():
-            is_there = path in snapshot.files or path in snapshot.links or path in snapshot.folders
-            # Of what was not looked at nobody can say that it is gone.
-            if version.kind == "removed" or is_there or not snapshot.is_whole or path.startswith(unknown):
-                continue
-            if path not in snapshot.left_out:
+        # Of what was not looked at nobody can say that it is gone.
+        missing = self._versions.keys() - snapshot.files.keys() if snapshot.is_whole else ()
+        for path in missing:
+            is_there = path in snapshot.links or path in snapshot.folders or path in snapshot.left_out
+            if self._versions[path].kind != "removed" and not is_there and not path.startswith(unknown):
                 changes.append((path, Version("removed")))
         for path in snapshot.folders:
             known = self._versions.get(path)
@@ -183,6 +184,8 @@ class TaskFiles:
         """Those to be kept, the smallest first, so that a huge one is what does not fit."""
         seen = self._seen
         changed = [entry for path, entry in snapshot.files.items() if seen.get(path) != entry]
+        if not changed:
+            return []
         changed.sort(key=lambda entry: (entry.size_bytes, entry.path))
         gone = sum(size for path, size in self._sizes.items() if path not in snapshot.files)
         total = sum(self._sizes.values()) - gone
@@ -299,8 +302,9 @@ class TaskFiles:
 
     async def _store_what_is_owed(self) -> None:
         """Bytes of earlier steps that Storage did not take then, if the file is still the same."""
-        for path, version in [(path, version) for path, version in self._versions.items() if not version.is_stored]:
-            if path in self._unrecorded or not version.sha256:
+        for path in sorted(self._owed - self._unrecorded.keys()):
+            version = self._versions[path]
+            if not version.sha256:
                 continue
             try:
                 with self._workspace.open(path) as file:
@@ -311,9 +315,6 @@ class TaskFiles:
             if not stored:
                 return
             self._set(path, Version(**{**vars(version), "is_stored": True}))
-
-    def _is_owing(self) -> bool:
-        return any(not version.is_stored for version in self._versions.values())
 
     def _begin(self, patience_factor: float) -> float:
         is_waiting = patience_factor > 1 or not self._storage_is_away
@@ -326,6 +327,9 @@ class TaskFiles:
 
     def _know(self, path: str, version: Version) -> None:
         self._versions[path] = version
+        self._owed.discard(path)
+        if not version.is_stored:
+            self._owed.add(path)
         self._sizes.pop(path, None)
         if version.kind == "file":
             self._sizes[path] = version.size_bytes

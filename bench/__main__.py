@@ -19,7 +19,7 @@ from agent_runtime.errors import AgentRuntimeError, ConfigError
 from agent_runtime.log import configure_logging
 from bench.report import Report, Steps, as_json, as_table, explained
 
-NAMES = ("claim_settle", "enqueue_to_start", "step_cost", "start_up", "idle_worker")
+NAMES = ("claim_settle", "enqueue_to_start", "step_cost", "start_up", "idle_worker", "workspace_travel")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.beneath import open_beneath
@@ -37,8 +37,7 @@ Skip = Callable[[str, bool], bool]
 """Whether to leave out a path; the second argument says whether it is a folder, which is then not entered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A regular file of the workspace. `path` is relative, with forward slashes.
 
     Two equal entries of one path are the same bytes, unless the file was written twice in one tick of the file system's
@@ -397,6 +396,8 @@ def _walk_below(folder: int, name: str, prefix: str, depth: int) -> Iterator[tup
 
 
 def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:
