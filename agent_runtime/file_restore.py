@@ -17,7 +17,8 @@ import structlog
 from agent_runtime.errors import ToolRefused
 from agent_runtime.file_versions import Version, patiently, sha256_of
 from agent_runtime.storage import Storage
-from agent_runtime.toolbox.workspace import Entry, Skip, Snapshot, Workspace
+from agent_runtime.toolbox.snapshot import Entry, Skip, Snapshot
+from agent_runtime.toolbox.workspace import Workspace
 
 log = structlog.get_logger()
 

@@ -8,13 +8,8 @@ nobody refers to, and a worker that stalled and wakes late can put nothing there
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import count
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import structlog
@@ -25,13 +20,14 @@ from agent_runtime.file_versions import TEMPORARY_FOLDER, Version, mime_type, pa
 from agent_runtime.ignored import Ignored
 from agent_runtime.records import FileRow, Task
 from agent_runtime.storage import Storage, content_path
-from agent_runtime.toolbox.workspace import ENTRIES_LIMIT, Entry, Snapshot, Workspace
+from agent_runtime.toolbox.snapshot import ENTRIES_LIMIT, Entry, Snapshot
+from agent_runtime.toolbox.workspace import Workspace
 
 log = structlog.get_logger()
 
 FILE_LIMIT_BYTES = 104_857_600
 WORKSPACE_LIMIT_BYTES = 1_073_741_824
-CHANGES_AT_ONCE = 500
+CHANGES_AT_ONCE = 200
 """At most so many paths are recorded with one step; the others follow with the next, or at the end."""
 NAME_LIMIT_CHARACTERS = 255
 LINK_LIMIT_CHARACTERS = 4096
@@ -150,7 +146,8 @@ class TaskFiles:
             notes.append(f"Over {CHANGES_AT_ONCE} files changed at once; {more} of them are kept with the next step.")
         for path, version in changes[:CHANGES_AT_ONCE]:
             self._set(path, version)
-        notes += await self._keep_files(files[:room], scanned_at_ns)
+        for path, reason in await self._keep_files(files[:room], scanned_at_ns):
+            self._tell(path, f"{path} is not kept: {reason}", notes)
         await self._store_what_is_owed()
         if owed := [path for path, version in self._unrecorded.items() if not version.is_stored]:
             notes.append(
@@ -232,24 +229,23 @@ class TaskFiles:
 
     # -- keeping files ---------------------------------------------------------------------------------------------
 
-    async def _keep_files(self, entries: Iterable[Entry], scanned_at_ns: int) -> list[str]:
+    async def _keep_files(self, entries: Iterable[Entry], scanned_at_ns: int) -> list[tuple[str, str]]:
+        """Returns the paths of those that cannot be kept, and why."""
         limit = asyncio.Semaphore(AT_ONCE)
 
-        async def keep(entry: Entry) -> str | None:
+        async def keep(entry: Entry) -> tuple[str, str] | None:
             async with limit:
                 try:
                     await self._keep(entry)
-                except (ToolRefused, OSError) as refusal:
-                    return f"{entry.path} is not kept: {refusal}"
-                except (BytesDiffer, InvalidInput) as refusal:
-                    # Changed meanwhile, or larger than Storage takes.
-                    return f"{entry.path} is not kept: {refusal}"
+                except (ToolRefused, OSError, BytesDiffer, InvalidInput) as refusal:
+                    # It cannot be read, changed meanwhile, or is larger than Storage takes.
+                    return entry.path, str(refusal)
             if scanned_at_ns - entry.ctime_ns > _TICK_NS:
                 self._seen[entry.path] = entry
             return None
 
-        notes = await asyncio.gather(*(keep(entry) for entry in entries))
-        return [note for note in notes if note]
+        refused = await asyncio.gather(*(keep(entry) for entry in entries))
+        return [one for one in refused if one]
 
     async def _keep(self, entry: Entry) -> None:
         with self._workspace.open(entry.path) as file:
@@ -335,29 +331,6 @@ class TaskFiles:
             self._sizes[path] = version.size_bytes
         else:
             self._seen.pop(path, None)
-
-
-@contextmanager
-def hold_workspace(root: Path, task: Task) -> Iterator[Workspace]:
-    """The workspace of a task, for one run alone.
-
-    A run that stalled, lost its lease and wakes late still has its folder; the run that goes on, on the same machine,
-    gets another, so that the late one writes to where nobody looks. The lock ends with the process that has it.
-    """
-    for number in count(1):
-        folder = root / (str(task.id) if number == 1 else f"{task.id}-{number}")
-        workspace = Workspace.create(folder)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                log.warning("another run has the workspace, using one beside it", folder=str(folder))
-                continue
-            yield workspace
-            return
-        finally:
-            os.close(descriptor)
 
 
 def _name_refusal(path: str) -> str | None:

@@ -17,7 +17,7 @@ from agent_runtime.errors import (
     ModelError,
     Unavailable,
 )
-from agent_runtime.files import TaskFiles, hold_workspace
+from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt, StopReason
 from agent_runtime.llm.chat import ChatModel
 from agent_runtime.llm.ollama import open_chat
@@ -26,6 +26,7 @@ from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.workspace_hold import hold_workspace
 
 log = structlog.get_logger()
 

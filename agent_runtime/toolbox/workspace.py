@@ -11,61 +11,30 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.beneath import open_beneath
 from agent_runtime.toolbox.identity import give_to_sandbox
+from agent_runtime.toolbox.snapshot import (
+    DEPTH_LIMIT,
+    ENTRIES_LIMIT,
+    FOLDER_FLAGS,
+    TEMPORARY_PREFIX,
+    Entry,
+    Skip,
+    Snapshot,
+    is_utf8,
+    take_snapshot,
+)
 
 SANDBOX_PATH = "/workspace"
 """Where a sandboxed command sees the workspace; a model that names it means the workspace."""
 
 FILE_LIMIT_BYTES = 32 * 1024 * 1024
-DEPTH_LIMIT = 64
-_TEMPORARY = ".~"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY
-
-
-ENTRIES_LIMIT = 100_000
-"""A snapshot ends there."""
-
-Skip = Callable[[str, bool], bool]
-"""Whether to leave out a path; the second argument says whether it is a folder, which is then not entered."""
-
-
-class Entry(NamedTuple):
-    """A regular file of the workspace. `path` is relative, with forward slashes.
-
-    Two equal entries of one path are the same bytes, unless the file was written twice in one tick of the file system's
-    clock (`ctime_ns` cannot be set, so a file that was given an old time again differs all the same).
-    """
-
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    is_executable: bool
-
-
-@dataclass
-class Snapshot:
-    """What is in a workspace at one moment, by relative path."""
-
-    files: dict[str, Entry] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-    """Where each points."""
-    folders: set[str] = field(default_factory=set)
-    empty_folders: set[str] = field(default_factory=set)
-    """Those with nothing in them that is here."""
-    left_out: dict[str, str] = field(default_factory=dict)
-    """Why something is not here. What is below such a folder is not known."""
-    is_whole: bool = True
-    """False when there were more than `ENTRIES_LIMIT`."""
 
 
 class Workspace:
@@ -78,7 +47,7 @@ class Workspace:
     def create(cls, root: Path) -> Workspace:
         """The workspace at `root`, made if need be, closed to others and writable for sandboxed commands."""
         root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(root, _FOLDER)
+        descriptor = os.open(root, FOLDER_FLAGS)
         try:
             os.fchmod(descriptor, 0o700)
             give_to_sandbox(descriptor)
@@ -103,7 +72,7 @@ class Workspace:
         """`path` as the workspace knows it: relative, without dots. The root itself is `.`."""
         if not path.strip():
             raise ToolRefused("the path is empty; name a file relative to the workspace")
-        if "\0" in path or len(path) > 4096 or not _is_utf8(path):
+        if "\0" in path or len(path) > 4096 or not is_utf8(path):
             raise ToolRefused("the path holds a NUL or undecodable character, or is over 4096 characters long")
         pure = PurePosixPath(path)
         for prefix in (SANDBOX_PATH, str(self.root)):
@@ -213,7 +182,7 @@ class Workspace:
     def entries(self, path: str = ".", depth: int = DEPTH_LIMIT) -> Iterator[tuple[str, os.stat_result]]:
         """The files and folders below a folder, by name, as (relative path, stat); links are left out."""
         with self._explained(path):
-            descriptor = open_beneath(self.root, self.relative(path), _FOLDER)
+            descriptor = open_beneath(self.root, self.relative(path), FOLDER_FLAGS)
         prefix = "" if self.relative(path) == "." else f"{self.relative(path)}/"
         try:
             yield from _walk(descriptor, prefix, min(depth, DEPTH_LIMIT))
@@ -226,37 +195,35 @@ class Workspace:
 
     def snapshot(self, skip: Skip | None = None, limit: int = ENTRIES_LIMIT) -> Snapshot:
         """What is there, in one pass, without opening a file."""
-        found = Snapshot()
         with self._explained("."):
-            descriptor = os.open(self.root, _FOLDER)
+            descriptor = os.open(self.root, FOLDER_FLAGS)
             try:
-                _take(descriptor, "", DEPTH_LIMIT, skip or _take_all, limit, found)
+                return take_snapshot(descriptor, skip, limit)
             finally:
                 os.close(descriptor)
-        return found
 
     @contextmanager
     def _parent(self, path: str, *, make: bool = True) -> Iterator[tuple[int, str]]:
         """The folder of `path`, open, and the name in it. Raises `OSError` for what the body does."""
         folder, _, name = self.relative(path).rpartition("/")
-        descriptor = self._make_folder(folder) if make else open_beneath(self.root, folder or ".", _FOLDER)
+        descriptor = self._make_folder(folder) if make else open_beneath(self.root, folder or ".", FOLDER_FLAGS)
         try:
             yield descriptor, name
         finally:
             os.close(descriptor)
 
     def _make_folder(self, path: str) -> int:
-        descriptor = os.open(self.root, _FOLDER)
+        descriptor = os.open(self.root, FOLDER_FLAGS)
         made = ""
         for name in filter(None, path.split("/")):
             made = f"{made}/{name}".lstrip("/")
             try:
                 with suppress(FileExistsError):
                     os.mkdir(name, 0o755, dir_fd=descriptor)
-                    folder = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+                    folder = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
                     give_to_sandbox(folder)
                     os.close(folder)
-                below = open_beneath(self.root, made, _FOLDER)
+                below = open_beneath(self.root, made, FOLDER_FLAGS)
             finally:
                 os.close(descriptor)
             descriptor = below
@@ -272,7 +239,7 @@ class Workspace:
 
 def _replace(folder: int, name: str, content: bytes) -> None:
     mode = _mode_of_existing(folder, name)
-    temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
+    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -299,78 +266,11 @@ def _mode_of_existing(folder: int, name: str) -> int:
     return stat.S_IMODE(status.st_mode) & 0o777 if stat.S_ISREG(status.st_mode) else 0o644
 
 
-def _take_all(_path: str, _is_folder: bool) -> bool:
-    return False
-
-
-def _take(folder: int, prefix: str, depth: int, skip: Skip, limit: int, found: Snapshot) -> bool:
-    """Whether anything in the folder was taken."""
-    taken = False
-    with os.scandir(folder) as listing:
-        for entry in listing:
-            name, path = entry.name, f"{prefix}{entry.name}"
-            if name.startswith(_TEMPORARY):
-                continue
-            if not _is_utf8(name):
-                found.left_out[os.fsencode(path).decode(errors="replace")] = "its name is not UTF-8"
-                continue
-            try:
-                is_folder = entry.is_dir(follow_symlinks=False)
-                if skip(path, is_folder):
-                    continue
-                if len(found.files) + len(found.links) + len(found.folders) >= limit:
-                    found.is_whole = False
-                    return taken
-                if is_folder:
-                    found.folders.add(path)
-                    if not _take_below(folder, name, path, depth - 1, skip, limit, found):
-                        found.empty_folders.add(path)
-                elif entry.is_symlink():
-                    target = os.readlink(name, dir_fd=folder)
-                    if _is_utf8(target):
-                        found.links[path] = target
-                    else:
-                        found.left_out[path] = "it is a link to a name that is not UTF-8"
-                else:
-                    _take_file(path, entry.stat(follow_symlinks=False), found)
-            except FileNotFoundError:
-                continue  # it went away meanwhile
-            taken = True
-    return taken
-
-
-def _take_below(folder: int, name: str, path: str, depth: int, skip: Skip, limit: int, found: Snapshot) -> bool:
-    if depth < 1:
-        found.left_out[path] = f"it lies deeper than {DEPTH_LIMIT} folders"
-        return True
-    try:
-        below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        found.left_out[path] = f"the folder cannot be read ({error.strerror})"
-        return True
-    try:
-        return _take(below, f"{path}/", depth, skip, limit, found)
-    finally:
-        os.close(below)
-
-
-def _take_file(path: str, status: os.stat_result, found: Snapshot) -> None:
-    mode = status.st_mode
-    if stat.S_ISREG(mode):
-        found.files[path] = Entry(
-            path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, bool(mode & stat.S_IXUSR)
-        )
-    else:
-        found.left_out[path] = "it is a device, a pipe or a socket"
-
-
 def _walk(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(folder) as listing:
-        names = sorted(entry.name for entry in listing if _is_utf8(entry.name))
+        names = sorted(entry.name for entry in listing if is_utf8(entry.name))
     for name in names:
-        if name.startswith(_TEMPORARY):
+        if name.startswith(TEMPORARY_PREFIX):
             continue
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -386,23 +286,13 @@ def _walk(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_r
 
 def _walk_below(folder: int, name: str, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
     try:
-        below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+        below = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     except OSError:
         return
     try:
         yield from _walk(below, prefix, depth)
     finally:
         os.close(below)
-
-
-def _is_utf8(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 _REASONS = {
