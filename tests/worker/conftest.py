@@ -114,7 +114,7 @@ class Office:
                 "model_url": self.model_url,
                 "model": "scripted",
                 "model_attempts": 1,
-                "storage_patience_seconds": 0.2,
+                "storage_patience_seconds": 0.1,
                 "workspace_root": self.workspace_root,
                 "tools_path": self.tools_path,
                 **more,
