@@ -28,6 +28,7 @@ NAMES = (
     "zombie",
     "cancel_latency",
     "scale",
+    "workspace_travel",
 )
 
 WIDTH = 150

@@ -67,7 +67,9 @@ async def measure(quick: bool, steps: Steps) -> Report:
         settings = settings_for(pair.ours, pair.folder, model_url=await wire.listen(closing))
         registry = Registry.load([])
         await closing.enter_async_context(
-            running_worker(settings, lambda store, storage: TaskRunner(settings, store, storage, registry, sandbox))
+            running_worker(
+                settings, lambda store, storage, guard: TaskRunner(settings, store, storage, registry, sandbox, guard)
+            )
         )
         person = await Person.sit_down(pair.ours)
         closing.push_async_callback(person.leave)

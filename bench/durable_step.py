@@ -32,7 +32,7 @@ from bench.postgres import Connection, Database, Pair, connect, open_pair, peer_
 from bench.queue import NotComparable, added, check_same, enqueue, recorded_rows
 from bench.report import Line, Report, Steps
 from bench.timing import Clock, timed_store
-from bench.worker import NOWHERE, settings_for
+from bench.worker import NOWHERE, AlwaysHeld, settings_for
 
 HOW = (
     "Tasks of {steps} steps one after the other, each step one call of a tool that does nothing; a task's claim, start "
@@ -157,7 +157,9 @@ class Ours:
         """Claim and run so many that were submitted, one after the other."""
         clock = Clock()
         store = timed_store(self._store, clock)
-        runner = InstantRunner(self._settings, store, self._storage, self._registry, Refused("nothing runs here"))
+        runner = InstantRunner(
+            self._settings, store, self._storage, self._registry, Refused("nothing runs here"), AlwaysHeld()
+        )
         for _ in range(tasks):
             cpu = time.process_time()
             with clock.counting("wall"):

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store
 from agent_runtime.interrupt import Interrupt
+from agent_runtime.lease import LeaseGuard
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
@@ -92,7 +93,9 @@ async def _ours(database: Database, folder: Path) -> AsyncIterator[Callable[[], 
         return (await _arrival(arrivals) - sent) * 1000
 
     try:
-        async with running_worker(settings, lambda store, storage: _Arrival(settings, store, storage, arrivals)):
+        async with running_worker(
+            settings, lambda store, storage, guard: _Arrival(settings, store, storage, guard, arrivals)
+        ):
             await once()
             yield once
     finally:
@@ -107,8 +110,10 @@ async def _arrival(arrivals: Arrivals) -> float:
 class _Arrival(TaskRunner):
     """Notes when a task came, and settles it."""
 
-    def __init__(self, settings: Settings, store: Store, storage: Storage, arrivals: Arrivals) -> None:
-        super().__init__(settings, store, storage, Registry([]), Refused("nothing runs here"))
+    def __init__(
+        self, settings: Settings, store: Store, storage: Storage, guard: LeaseGuard, arrivals: Arrivals
+    ) -> None:
+        super().__init__(settings, store, storage, Registry([]), Refused("nothing runs here"), guard)
         self._claims, self._arrivals = store, arrivals
 
     async def run(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:

@@ -38,16 +38,7 @@ begin
       join public.tools t on t.id = e.tool_id
       where e.task_id = v_task.id
     ),
-    -- The workspace begins with the conversation's files, each in its newest version, so that a later task can go on.
-    'files', (
-      select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at), '[]')
-      from (
-        select distinct on (f.filename) f.*
-        from public.files f
-        where f.conversation_id = v_task.conversation_id and (f.expires_at is null or f.expires_at > now())
-        order by f.filename, f.created_at desc, f.version desc
-      ) f
-    ),
+    'files', private.workspace_files(v_task),
     'config', (select coalesce(jsonb_object_agg(c.config_key, c.config_value), '{}') from public.system_config c)
   );
 end

@@ -39,7 +39,7 @@ begin
   alter table public.task_events drop constraint if exists task_events_kind_check;
   alter table public.task_events add constraint task_events_kind_check check (
     kind in ('task.created', 'task.status', 'task.plan', 'task.control', 'task.notice', 'message.created',
-             'execution.status', 'execution.decision', 'file.created')
+             'execution.status', 'execution.decision', 'file.created', 'file.removed')
   );
 
   drop index if exists public.idx_tasks_title_description_english_gin;

@@ -5,7 +5,7 @@ create table if not exists public.task_events (
   task_id uuid not null references public.tasks (id) on delete cascade,
   kind varchar(50) not null check (
     kind in ('task.created', 'task.status', 'task.plan', 'task.control', 'task.notice', 'message.created',
-             'execution.status', 'execution.decision', 'file.created')
+             'execution.status', 'execution.decision', 'file.created', 'file.removed')
   ),
   payload jsonb not null default '{}',
   created_at timestamptz not null default now(),

@@ -155,15 +155,16 @@ async def test_storage_that_is_away_sends_the_task_back_with_its_work_recorded(d
     await office.work()
     task = await desk.task(task_id)
     assert (task["status"], task["attempts"]) == ("pending", 0)
-    assert not await desk.rows("select id from public.files where task_id = %s", task_id)
+    assert [row["is_stored"] for row in await desk.rows("select * from public.files where task_id = %s", task_id)] == [
+        False
+    ]
 
     office.storage_url = office.stack.supabase_url
     await desk.rows("update public.tasks set run_after = now() where id = %s", task_id)
     await office.work()
     assert (await desk.task(task_id))["status"] == "completed"
-    assert [row["filename"] for row in await desk.rows("select * from public.files where task_id = %s", task_id)] == [
-        "a.txt"
-    ]
+    files = await desk.rows("select * from public.files where task_id = %s", task_id)
+    assert [(row["filename"], row["is_stored"]) for row in files] == [("a.txt", True)]
 
 
 async def test_connections_that_are_cut_in_the_middle_lose_no_step(desk: Desk, office: Office) -> None:
