@@ -29,8 +29,8 @@ HOW = (
     "Claims: through Store, one task at a time, each settled at once; the figure is the claim alone, of {claims} in "
     "each round. Finished rows are put in by SQL and vacuumed. Churn: {churned:,} tasks made, claimed and ended by SQL "
     "with autovacuum off; «pinned»: while another transaction that began before keeps every dead row. Idle worker: a "
-    "real `agent-runtime run` for {seconds:g} s; transactions are the whole database's. Running at once: {running} tasks of "
-    "20 people in one worker process, each waiting for its model most of the time; a lease lasts {lease:g} s and is "
+    "real `agent-runtime run` for {seconds:g} s; transactions are the whole database's. Running at once: {running} "
+    "tasks of 20 people in one worker process, each waiting for its model most of the time; a lease lasts {lease:g} s and is "
     "renewed each third of it, so one older than two thirds has missed a renewal. What a claim touched: {plan}."
 )
 LEASE_SECONDS = 9.0
