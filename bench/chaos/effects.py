@@ -1,7 +1,7 @@
 """The world outside the database: a file to which each effect of a tool appends a line, and keys that are applied once.
 
-The folder is named by the environment variable CHAOS_FOLDER, the same for all workers: it is the one thing that they share
-beside the database and Storage.
+The folder is named by the environment variable CHAOS_FOLDER, the same for all workers: it is the one thing that they
+share beside the database and Storage.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def act(number: int, context: ToolContext, retry_class: RetryClass) -> Too
 def apply(effect: Effect, key: UUID | None = None) -> None:
     """The effect itself. With a key it is applied once, however often it is asked for."""
     folder = Path(os.environ[FOLDER])
-    # One short write to the end: lines of several processes never mix, and a process that is killed leaves all or nothing.
+    # One short write to the end: lines of several processes never mix, and one that is killed leaves all or nothing.
     _append(folder / "effects", json.dumps(asdict(effect)))
     if key is not None:
         descriptor = os.open(folder / "keys" / str(key), os.O_WRONLY | os.O_CREAT, 0o600)

@@ -1,4 +1,4 @@
-"""What must hold of every task, whatever was done to its workers: its rows are compared with its story and with the world."""
+"""What must hold of every task, whatever was done to its workers: its rows against its story and against the world."""
 
 from __future__ import annotations
 
@@ -106,13 +106,14 @@ async def violations(stage: Stage, tasks: Sequence[Task], *, filed: int) -> list
     """All that does not hold. `filed` is how many tasks people submitted."""
     keys = effects.read_keys(stage.world)
     pids = {str(row["id"]): row["pid"] for row in await stage.rows("select id, pid from public.workers")}
-    found = [violation for task in tasks for violation in _of_one(task, keys, pids)]
+    found = [violation for task in tasks for violation in violations_of(task, keys, pids)]
     if len(tasks) != filed:
         found.append(Violation(DOUBLED, "-", f"{filed} tasks were submitted and {len(tasks)} are on record"))
     return found
 
 
-def _of_one(task: Task, keys: set[str], pids: Mapping[str, int]) -> Iterator[Violation]:
+def violations_of(task: Task, keys: set[str], pids: Mapping[str, int]) -> Iterator[Violation]:
+    """What does not hold of one task. `keys` were applied; `pids` are the processes of the workers by their id."""
     for rule, seen in (
         *_end(task),
         *_history(task),
@@ -199,8 +200,9 @@ def _effects(task: Task, keys: set[str]) -> Seen:
 def _finished_again(task: Task, pids: Mapping[str, int]) -> Seen:
     """A call that was on record as finished when its run began.
 
-    A worker that was frozen in a call may wake when another has rescued the task and finished the call again, as its class
-    allows. So a run counts that was claimed after the call was finished; the timeline's order is the order of commits.
+    A worker that was frozen in a call may wake when another has rescued the task and finished the call again, as its
+    class allows. So a run counts that was claimed after the call was finished; the timeline's order is the order of
+    commits.
     """
     claims = [event for event in task.events if _is(event, "task.status") and event["payload"]["status"] == "running"]
     finished = {
@@ -249,7 +251,10 @@ def _shown(call: Row) -> str:
 
 
 FIRST_MESSAGES = """
-select distinct on (m.task_id) m.task_id, m.content from public.messages m where m.role = 'user' order by m.task_id, m.seq
+select distinct on (m.task_id) m.task_id, m.content
+from public.messages m
+where m.role = 'user'
+order by m.task_id, m.seq
 """
 MESSAGES = "select task_id, role, content, metadata, seq from public.messages order by task_id, seq"
 EXECUTIONS = """

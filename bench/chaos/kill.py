@@ -1,8 +1,8 @@
 """Kill everywhere: a worker process is killed at each point of a run, for each retry class, and another one resumes.
 
-First a rehearsal writes down which places a run passes, so that the points follow the product. Then for each point a victim
-takes a task of that class and dies there. Then the leases are made to run out, and one ordinary worker on another folder
-finishes everything.
+First a rehearsal writes down which places a run passes, so that the points follow the product. Then for each point a
+victim takes a task of that class and dies there. Then the leases are made to run out, and one ordinary worker with a
+folder of its own finishes everything.
 """
 
 from __future__ import annotations

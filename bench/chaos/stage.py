@@ -65,7 +65,7 @@ class Stage:
                     await asyncio.sleep(RETRY_SECONDS)
 
     async def submit(self, story: Story, count: int, batch: str) -> None:
-        """As people, in turn, each through `submit_task`. `batch` names the tasks; asked again it submits nothing more."""
+        """As people, in turn, each through `submit_task`. `batch` names the tasks; a second time it submits no more."""
         async with asyncio.timeout(DATABASE_PATIENCE_SECONDS):
             while True:
                 try:

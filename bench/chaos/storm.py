@@ -1,5 +1,5 @@
-"""The storm: many tasks on many workers, and for a set time workers are killed and frozen, Postgres is restarted in the hard
-way, and connections are cut. Then calm, until all tasks have ended.
+"""The storm: many tasks on many workers. For a set time workers are killed or frozen, connections cut, and Postgres
+is shut down in the hard way and started again. Then calm, until all tasks have ended.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ POLL_SECONDS = 0.5
 KILL, FREEZE, CUT, RESTART = "worker killed", "worker frozen", "connections cut", "Postgres restarted"
 WEATHER = {KILL: 5, FREEZE: 4, CUT: 3, RESTART: 1}
 EVERY_SECONDS = 1.0
-"""On average so much between two disturbances."""
+"""On average so much between two disturbances; less in a short storm, so that it has several of each kind."""
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,14 @@ class Fleet:
     def open(self, workers: int) -> None:
         """Each worker has somebody who starts it again."""
         self._keepers = [asyncio.create_task(self._keep(number)) for number in range(workers)]
+
+    async def until_all_started(self) -> None:
+        """Each of them works."""
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                if sum(map(_has_started, self._workers.values())) == len(self._keepers):
+                    return
+                await asyncio.sleep(POLL_SECONDS)
 
     async def close(self) -> None:
         """Thaw all, and stop them."""
@@ -143,9 +152,8 @@ class Fleet:
             code = await worker.wait()
             if code == -signal.SIGKILL:
                 continue
-            said = last_words(worker.log)
-            if "worker started" in worker.log.read_text(encoding="utf-8", errors="replace"):
-                self.gave_up.append(f"worker-{number} ended by itself with {code}: {said}")
+            if _has_started(worker):
+                self.gave_up.append(f"worker-{number} ended by itself with {code}: {last_words(worker.log)}")
             else:
                 self.not_started += 1
 
@@ -156,6 +164,7 @@ async def storm(stage: Stage, size: Size, seed: int, progress: Progress) -> Stor
     done: Counter[str] = Counter()
     bar = progress.add_task("storm", total=size.tasks)
     async with _open_fleet(stage, size.workers) as fleet:
+        await fleet.until_all_started()
         filing = asyncio.create_task(_file(stage, size))
         watching = asyncio.create_task(_watch(stage, progress, bar))
         try:
@@ -186,6 +195,10 @@ async def _open_fleet(stage: Stage, workers: int) -> AsyncIterator[Fleet]:
         await fleet.close()
 
 
+def _has_started(worker: Child) -> bool:
+    return "worker started" in worker.log.read_text(encoding="utf-8", errors="replace")
+
+
 async def _file(stage: Stage, size: Size) -> None:
     batches = min(BATCHES, size.tasks)
     for batch in range(batches):
@@ -199,10 +212,11 @@ async def _file(stage: Stage, size: Size) -> None:
 async def _blow(stage: Stage, fleet: Fleet, dice: random.Random, done: Counter[str], seconds: float) -> None:
     ends = time.monotonic() + seconds
     # Each kind at least once, also in a short storm; then as the dice fall.
+    pause = min(EVERY_SECONDS, seconds / (4 * len(WEATHER)))
     due = list(WEATHER)
     dice.shuffle(due)
     while True:
-        await asyncio.sleep(dice.uniform(0, 2 * EVERY_SECONDS))
+        await asyncio.sleep(dice.uniform(0, 2 * pause))
         if time.monotonic() >= ends:
             return
         what = due.pop() if due else dice.choices(list(WEATHER), list(WEATHER.values()))[0]

@@ -9,8 +9,8 @@ It reads orders, a line of JSON each, and answers with the process id and the ex
 Each order is followed in a process of its own, forked from this one before it has done anything but import, which saves
 each of hundreds of workers the second that the imports take.
 
-The product has no hooks for this: the methods of its classes are wrapped here. Every method of `Store` that takes a lease
-is a place, whatever methods there are, and so are the claim, an upload to Storage, and the effect of a tool.
+The product has no hooks for this: the methods of its classes are wrapped here. Every method of `Store` that takes a
+lease is a place, whatever methods there are, and so are the claim, an upload to Storage, and the effect of a tool.
 """
 
 from __future__ import annotations
