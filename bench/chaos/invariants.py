@@ -21,12 +21,14 @@ NO_INTENT = "effect without an intent on record"
 CALLS = "calls on record are not those of the story"
 HISTORY = "messages or steps with a gap or a double"
 OPEN = "something left open"
-FILE_LOST = "file of a finished call lost"
+FILE_LOST = "file of a finished call lost, and nobody told"
 
 RULES = (NOT_ENDED, DOUBLED, FINISHED_AGAIN, UNSAFE_TWICE, LOST, NO_INTENT, CALLS, HISTORY, OPEN, FILE_LOST)
 
 NOT_RUN = "The call was not run:"
 """How the message of a call begins that the runtime gave up before its tool was called."""
+IS_GONE = " is gone"
+"""What a message says of a file that only a dead worker had."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,25 @@ class Task:
             for call in self.own_calls
             if call["status"] == "failed" and results.get(str(call["id"]), "").startswith(NOT_RUN)
         ]
+
+    @property
+    def files_lost(self) -> list[str]:
+        """Files of finished calls that are not in Storage in their newest version."""
+        newest = {file["filename"]: file for file in self.files}
+        kept = {
+            name for name, file in newest.items() if file.get("kind", "file") == "file" and file.get("is_stored", True)
+        }
+        made = [
+            effects.filename(call["number"])
+            for call in self.own_calls
+            if call["status"] == "completed" and call["retry_class"] != "pure"
+        ]
+        return [name for name in made if name not in kept]
+
+    def was_told_of(self, filename: str) -> bool:
+        """Whether the model read that a file is gone."""
+        lines = [line for message in self.messages for line in message["content"].splitlines()]
+        return any(filename in line and IS_GONE in line for line in lines)
 
 
 async def read_tasks(stage: Stage, *kinds: str) -> list[Task]:
@@ -226,13 +247,12 @@ def _finished_again(task: Task, pids: Mapping[str, int]) -> Seen:
 
 def _files(task: Task) -> Seen:
     """Each finished call left its file, whichever machine it ran on; versions have no gap."""
+    for name in task.files_lost:
+        if not task.was_told_of(name):
+            yield FILE_LOST, name
     versions: defaultdict[str, list[int]] = defaultdict(list)
     for file in task.files:
         versions[file["filename"]].append(file["version"])
-    for call in task.own_calls:
-        name = effects.filename(call["number"])
-        if call["status"] == "completed" and call["retry_class"] != "pure" and name not in versions:
-            yield FILE_LOST, f"{name} of {_shown(call)}"
     for name, found in versions.items():
         if sorted(found) != list(range(1, len(found) + 1)):
             yield FILE_LOST, f"{name} has the versions {found}"
@@ -268,4 +288,5 @@ EVENTS = """
 select task_id, id, kind, payload, created_at from public.task_events
 where kind in ('task.status', 'execution.status') order by id
 """
-FILES = "select task_id, filename, version from public.files where execution_id is not null or task_id is not null"
+# The whole row: how a file that is not stored is recorded is the schema's to say.
+FILES = "select f.* from public.files f where f.task_id is not null order by f.task_id, f.filename, f.version"

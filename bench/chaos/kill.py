@@ -59,6 +59,9 @@ class Point:
         return f"{self.moment} {self.place} {self.number}"
 
 
+NO_TASK_YET = Point("before", "claim", 1)
+
+
 @dataclass(frozen=True)
 class Kill:
     """A victim's order."""
@@ -137,7 +140,8 @@ def _plan(rehearsed: dict[Story, list[Point]]) -> list[Kill]:
             # What comes before is in the other story.
             points = [point for point in points if point.place == "suspend"]
         else:
-            points = [Point("before", "claim", 1), *points]
+            # Before it holds a task, a worker's claims are none of the run's.
+            points = [NO_TASK_YET, *(point for point in points if (point.moment, point.place) != ("before", "claim"))]
         kills += [Kill(story, retry_class, point) for point in points]
     return kills
 
@@ -238,4 +242,4 @@ async def _rescue(stage: Stage) -> None:
 
 
 def _claims_nothing(kill: Kill) -> bool:
-    return kill.point == Point("before", "claim", 1)
+    return kill.point == NO_TASK_YET

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import psycopg
 from rich.progress import Progress, TaskID
 
+from agent_runtime.errors import Unavailable
 from agent_runtime.local.processes import Child, last_words
 from bench.chaos import effects
 from bench.chaos.invariants import Task, Violation, read_tasks, violations
@@ -37,6 +38,7 @@ STANDSTILL_SECONDS = 120.0
 POLL_SECONDS = 0.5
 
 KILL, FREEZE, CUT, RESTART = "worker killed", "worker frozen", "connections cut", "Postgres restarted"
+API_CRASHED = "Supabase API crashed by that and started again"
 WEATHER = {KILL: 5, FREEZE: 4, CUT: 3, RESTART: 1}
 EVERY_SECONDS = 1.0
 """On average so much between two disturbances; less in a short storm, so that it has several of each kind."""
@@ -167,6 +169,7 @@ async def storm(stage: Stage, size: Size, seed: int, progress: Progress) -> Stor
         await fleet.until_all_started()
         filing = asyncio.create_task(_file(stage, size))
         watching = asyncio.create_task(_watch(stage, progress, bar))
+        serving = asyncio.create_task(_keep_api(stage, done))
         try:
             await _blow(stage, fleet, dice, done, size.seconds)
             fleet.thaw_all()
@@ -176,9 +179,9 @@ async def storm(stage: Stage, size: Size, seed: int, progress: Progress) -> Stor
             await _until_all_ended(stage, size)
             calm_seconds = time.monotonic() - began
         finally:
-            for task in (filing, watching):
+            for task in (filing, watching, serving):
                 task.cancel()
-            await asyncio.gather(filing, watching, return_exceptions=True)
+            await asyncio.gather(filing, watching, serving, return_exceptions=True)
     done["worker found no Postgres at its start"] = fleet.not_started
     tasks = await read_tasks(stage, "storm")
     found = await violations(stage, tasks, filed=size.tasks)
@@ -259,6 +262,19 @@ async def _restart_postgres(stage: Stage) -> None:
     os.kill(server.child.pid, signal.SIGQUIT)
     await server.child.wait()
     await server.start()
+
+
+async def _keep_api(stage: Stage, done: Counter[str]) -> None:
+    """Start the API again when it ends, as `agent-runtime up` does: its driver dies of some cut connections."""
+    while True:
+        await stage.stack.api.child.wait()
+        done[API_CRASHED] += 1
+        while True:
+            try:
+                await stage.stack.api.start()
+                break
+            except Unavailable:
+                await asyncio.sleep(POLL_SECONDS)
 
 
 async def _watch(stage: Stage, progress: Progress, bar: TaskID) -> None:

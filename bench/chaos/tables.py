@@ -62,7 +62,11 @@ def offending(killed: KillReport | None, stormed: StormReport | None) -> list[st
 
 def _points(report: KillReport) -> Grid:
     """A row for each place, a column for each class: how many kills, and what became of calls that were cut short."""
-    places = dict.fromkeys(_place(one.kill) for one in report.kills)
+    # In the order of the class that passes most of them: a pure call has no file to store.
+    by_length = sorted(CLASSES, key=lambda name: -sum(one.kill.retry_class == name for one in report.kills))
+    places = dict.fromkeys(
+        _place(one.kill) for name in by_length for one in report.kills if one.kill.retry_class == name
+    )
     rows = []
     for place in places:
         here = [one for one in report.kills if _place(one.kill) == place]
@@ -111,6 +115,7 @@ def _weather(report: StormReport) -> Grid:
         ["`unsafe` calls in doubt", str(_sum(report.tasks, lambda task: len(task.in_doubt)))],
         ["of them with their effect", str(_sum(report.tasks, _happened_in_doubt))],
         ["calls that the model was told were not run", str(_sum(report.tasks, lambda task: len(task.not_run)))],
+        ["files that only a dead worker had, and the model was told", str(_sum(report.tasks, _files_told))],
         ["seconds from calm to the last task's end", f"{report.calm_seconds:.0f}"],
     ]
     return Grid(f"Storm: {report.size}, seed {report.seed}", ["", "times"], rows)
@@ -131,10 +136,14 @@ def _happened_in_doubt(task: Task) -> int:
     return sum(task.times(call) > 0 for call in task.in_doubt)
 
 
+def _files_told(task: Task) -> int:
+    return sum(map(task.was_told_of, task.files_lost))
+
+
 def _drawn(grid: Grid) -> Table:
     table = Table(title=grid.title, title_justify="left")
     for number, name in enumerate(grid.head):
-        table.add_column(name.replace("`", ""), justify="right" if number else "left")
+        table.add_column(name.replace("`", ""), justify="right" if number else "left", no_wrap=not number)
     for row in grid.rows:
         table.add_row(*(cell.replace("`", "") for cell in row))
     return table

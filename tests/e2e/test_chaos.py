@@ -1,4 +1,4 @@
-"""Workers killed and frozen, connections cut, Postgres restarted: nothing is lost or doubled. The full run is by hand."""
+"""Workers killed and frozen, connections cut, Postgres restarted: nothing is lost or doubled. The rest runs by hand."""
 
 from __future__ import annotations
 
