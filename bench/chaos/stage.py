@@ -78,6 +78,8 @@ class Stage:
     async def _submit(self, connection: psycopg.AsyncConnection[Row], story: Story, count: int, batch: str) -> None:
         for number, person in enumerate(self.people):
             share = range(number, count, len(self.people))
+            if not share:
+                return
             async with connection.transaction():
                 await connection.execute(ACT_AS, [_claims(person), str(person)])
                 for task in share:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import random
 import signal
@@ -205,7 +206,7 @@ def _has_started(worker: Child) -> bool:
 
 
 async def _file(stage: Stage, size: Size) -> None:
-    batches = min(BATCHES, size.tasks)
+    batches = min(BATCHES, size.tasks, math.ceil(size.seconds))
     for batch in range(batches):
         await stage.submit(STORM, len(range(batch, size.tasks, batches)), str(batch))
         await stage.rows(
