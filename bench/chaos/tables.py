@@ -143,7 +143,7 @@ def _files_told(task: Task) -> int:
 def _drawn(grid: Grid) -> Table:
     table = Table(title=grid.title, title_justify="left")
     for number, name in enumerate(grid.head):
-        table.add_column(name.replace("`", ""), justify="right" if number else "left", no_wrap=not number)
+        table.add_column(name.replace("`", ""), justify="right" if number else "left", overflow="fold", min_width=5)
     for row in grid.rows:
         table.add_row(*(cell.replace("`", "") for cell in row))
     return table
