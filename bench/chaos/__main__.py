@@ -17,6 +17,7 @@ from bench.chaos import page, tables
 from bench.chaos.kill import KillReport, kill_everywhere
 from bench.chaos.stage import keep, open_stage
 from bench.chaos.storm import Size, StormReport, storm
+from bench.machine import describe
 from bench.report import Steps
 
 FULL = Size(tasks=500, workers=8, seconds=180.0)
@@ -50,7 +51,7 @@ def main(
 
 
 async def _run(parts: list[str], quick: bool, size: Size, seed: int, write: Path | None) -> int:
-    console = Console()
+    console, machine = Console(), await asyncio.to_thread(describe)
     killed: KillReport | None = None
     stormed: StormReport | None = None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -70,7 +71,7 @@ async def _run(parts: list[str], quick: bool, size: Size, seed: int, write: Path
     for violation in tables.offending(killed, stormed):
         console.print(violation, style="red", highlight=False, soft_wrap=True)
     if write:
-        await asyncio.to_thread(page.write, write, killed, stormed)
+        await asyncio.to_thread(page.write, write, machine, killed, stormed)
     return int(failed)
 
 

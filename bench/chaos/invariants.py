@@ -100,7 +100,9 @@ class Task:
         return [name for name in made if name not in kept]
 
     def was_told_of(self, filename: str) -> bool:
-        """Whether the model read that a file is gone."""
+        """Whether the model read that a file is gone, or the person that the task failed of it."""
+        if filename in (self.row["error_message"] or ""):
+            return True
         lines = [line for message in self.messages for line in message["content"].splitlines()]
         return any(filename in line and IS_GONE in line for line in lines)
 

@@ -9,7 +9,6 @@ from agent_runtime.errors import ConfigError
 from bench.chaos.kill import KillReport
 from bench.chaos.storm import StormReport
 from bench.chaos.tables import as_markdown, grids
-from bench.machine import describe
 
 BEGIN, END = "<!-- chaos: begin -->", "<!-- chaos: end -->"
 
@@ -19,12 +18,12 @@ def check(page: Path) -> None:
     _parts(page)
 
 
-def write(page: Path, killed: KillReport | None, stormed: StormReport | None) -> None:
-    """Put the tables between the markers."""
+def write(page: Path, machine: dict[str, str], killed: KillReport | None, stormed: StormReport | None) -> None:
+    """Put the tables between the markers. `machine` says where it ran."""
     before, after = _parts(page)
-    machine = " · ".join(f"{key} {value}" for key, value in describe().items())
+    told = " · ".join(f"{key} {value}" for key, value in machine.items())
     today = datetime.datetime.now(datetime.UTC).date()
-    blocks = [f"Run on {today}: {machine}", *map(as_markdown, grids(killed, stormed))]
+    blocks = [f"Run on {today}: {told}", *map(as_markdown, grids(killed, stormed))]
     page.write_text("\n\n".join([before + BEGIN, *blocks, END + after]), encoding="utf-8")
 
 

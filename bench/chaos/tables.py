@@ -115,7 +115,10 @@ def _weather(report: StormReport) -> Grid:
         ["`unsafe` calls in doubt", str(_sum(report.tasks, lambda task: len(task.in_doubt)))],
         ["of them with their effect", str(_sum(report.tasks, _happened_in_doubt))],
         ["calls that the model was told were not run", str(_sum(report.tasks, lambda task: len(task.not_run)))],
-        ["files that only a dead worker had, and the model was told", str(_sum(report.tasks, _files_told))],
+        [
+            "files that only a dead worker had, as the model or the person was told",
+            str(_sum(report.tasks, _files_told)),
+        ],
         ["seconds from calm to the last task's end", f"{report.calm_seconds:.0f}"],
     ]
     return Grid(f"Storm: {report.size}, seed {report.seed}", ["", "times"], rows)

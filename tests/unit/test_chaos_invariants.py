@@ -124,6 +124,13 @@ def test_a_sound_task_passes() -> None:
     assert found(sound()) == set()
 
 
+def test_a_file_that_the_model_was_told_is_gone_is_no_silent_loss() -> None:
+    task = sound()
+    task.files.pop()
+    task.messages[-1]["content"] = "done\ncall-3.txt is gone: the worker that wrote it could not store it."
+    assert found(task) == set()
+
+
 def test_a_frozen_worker_that_ends_its_call_late_is_no_repeated_finished_call() -> None:
     task = sound()
     call = task.own_calls[0]
