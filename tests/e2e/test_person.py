@@ -236,7 +236,8 @@ async def test_cancelling_what_has_ended_and_what_is_not_there(you: Person) -> N
         await you.cancel(task.id)
     with pytest.raises(IllegalTransition, match="is cancelled already"):
         await you.answer(task.id, "too late")
-    for gone in (you.cancel(uuid.uuid4()), you.task(uuid.uuid4()), you.decide(uuid.uuid4(), approve=True)):
+    nothing = uuid.uuid4()
+    for gone in (you.cancel(nothing), you.task(nothing), you.call(nothing), you.pause(nothing), you.resume(nothing)):
         with pytest.raises(NotFound):
             await gone
 
