@@ -80,14 +80,15 @@ def _print_block(console: Console, call: ExecutionRow, me: str | None) -> None:
         )
     if call.turn and (why := one_line(clean(call.turn.content), 300)):
         console.print(Text(f"  “{why}”", style="italic"))
-    for line in argument_lines(call.input_parameters):
+    if call.original_parameters is None:
+        lines = argument_lines(call.input_parameters)
+    else:
+        console.print(Text("  edited by a person: - is what the agent asked for, + what will run", style="magenta"))
+        lines = argument_lines(call.original_parameters, call.input_parameters)
+    for line in lines:
         console.print(Text.assemble("  ", line))
-    if call.original_parameters is not None:
-        console.print(Text("  edited by a person; the agent had asked for:", style="magenta"))
-        for line in argument_lines(call.original_parameters):
-            console.print(Text.assemble("  ", line))
     if in_doubt:
-        console.print(Text(f"  agent-runtime tasks settle {call.id} --happened   or: --did-not-happen", style=style))
+        console.print(Text(f"  agent-runtime tasks settle {call.id} --happened | --did-not-happen", style=style))
     elif me is not None and me in {str(one) for one in call.approved_by}:
         console.print(Text("  you have approved; it waits for another person", style=style))
     else:

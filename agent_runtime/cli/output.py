@@ -41,9 +41,6 @@ WAITS_FOR = {
 }
 """A waiting task's `wait_reason`, in words."""
 
-# Marks that nobody sees, and breaks that a terminal may or may not make.
-_UNSEEN = frozenset({"Cf", "Zl", "Zp", "Co", "Cn"})
-
 STATUS_STYLES = {
     "completed": "green",
     "running": "cyan",
@@ -80,12 +77,12 @@ def one_line(text: str, width: int = 200) -> str:
 
 
 def escaped(text: str) -> str:
-    """`text` with every character that could hide or move something spelled out, as `\\u202e`.
+    """`text` with every character that is not seen as itself spelled out, as `\\u202e`.
 
     For what a person is about to allow: nothing of it may be left out, unlike in `clean`.
     """
     # As JSON spells it, so that JSON stays the same JSON.
-    return "".join(json.dumps(one)[1:-1] if one != "\n" and _hides(one) else one for one in text)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def json_lines(value: Any) -> list[str]:
@@ -126,7 +123,7 @@ def status_text(status: str) -> Text:
 def state_words(status: str, wait_reason: str | None = None, *, stopping: bool = False, pausing: bool = False) -> str:
     """A task's state and what it waits for: `waiting for approval`, `running, asked to pause`."""
     if status == "waiting" and wait_reason:
-        return f"waiting for {WAITS_FOR.get(wait_reason, wait_reason)}"
+        return f"waiting for {WAITS_FOR.get(wait_reason) or one_line(wait_reason, 50)}"
     if status == "running" and (stopping or pausing):
         return f"running, asked to {'stop' if stopping else 'pause'}"
     return status
@@ -171,10 +168,6 @@ def duration_text(milliseconds: float | None) -> str:
 def time_text(moment: datetime | None) -> str:
     """In the terminal's own time zone."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
-
-
-def _hides(character: str) -> bool:
-    return _is_harmful(character) or unicodedata.category(character) in _UNSEEN
 
 
 def _is_harmful(character: str) -> bool:

@@ -98,8 +98,8 @@ def call_notes(call: Call) -> list[Text]:
             notes.append(Text(f"  {terms}", style="magenta"))
     elif call.status == "in_doubt":
         settle = f"agent-runtime tasks settle {call.execution_id}"
-        notes.append(Text("  nobody knows whether it took effect, and it is not run again", style="red"))
-        notes.append(Text(f"  say so with: {settle} --happened   or: --did-not-happen", style="red"))
+        notes.append(Text("  in doubt: nobody knows whether it took effect, and it is not run again", style="red"))
+        notes.append(Text(f"  settle it: {settle} --happened | --did-not-happen", style="red"))
     return notes
 
 
