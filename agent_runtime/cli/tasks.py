@@ -163,16 +163,15 @@ def _show(console: Console, record: dict[str, Any]) -> None:
 
 def _call_lines(row: ExecutionRow, names: dict[str, str]) -> list[Text]:
     """A call, what people said of it, and what can still be said."""
-    from agent_runtime.cli.watch_lines import DECISIONS, call_line, call_notes
+    from agent_runtime.cli.watch_lines import call_line, call_notes, decision_text
     from agent_runtime.person.timeline import Call
 
     call = Call.of(row)
     line = call_line(call, row.status, row.execution_time_ms, row.error_message)
     lines = [Text.assemble((f"step {row.step:<3} ", "bright_black"), line, no_wrap=True, overflow="ellipsis")]
     for decision in row.decisions:
-        words, style = DECISIONS.get(decision.verdict, (decision.verdict, "yellow"))
-        who = one_line(names.get(str(decision.user_id), "another person"), 100)
-        said = Text.assemble("  ", (words.format(who=who), style))
+        who = names.get(str(decision.user_id), "another person")
+        said = Text.assemble("  ", decision_text(decision.verdict, who))
         if decision.verdict == "approved" and decision.input_digest != row.input_digest:
             said.append(", with the arguments as they were then", style="yellow")
         said.append(f"  {time_text(decision.created_at)}", style="bright_black")

@@ -17,14 +17,12 @@ from agent_runtime.person.timeline import OVER, Call, Timeline
 CONTROL_TOOLS = frozenset({"plan_set", "plan_advance", "message_notify", "message_ask", "task_complete"})
 """Tools whose effect has an event of its own, so that a call that went well says nothing new."""
 
-DECISIONS = {
+_DECISIONS = {
     "approved": ("approved by {who}", "green"),
     "denied": ("denied by {who}", "red"),
     "happened": ("{who} settled that it took effect", "green"),
     "did_not_happen": ("{who} settled that it did not take effect", "yellow"),
 }
-"""What a person said of a call: words, and their colour."""
-
 _CONTROL = {
     "cancel": "asked to stop",
     "pause": "asked to pause",
@@ -82,6 +80,15 @@ def call_line(call: Call, status: str, milliseconds: float | None, error: str | 
     if arguments := arguments_text(call.arguments or {}):
         line.append(f"  {arguments}", style="bright_black" if error else "")
     return line
+
+
+def decision_text(verdict: str, who: str) -> Text:
+    """What a person said of a call: `approved by you`."""
+    name = one_line(who, 100)
+    if known := _DECISIONS.get(verdict):
+        words, style = known
+        return Text(words.format(who=name), style=style)
+    return Text(f"{one_line(verdict, 50)} by {name}", style="yellow")
 
 
 def call_notes(call: Call) -> list[Text]:
@@ -209,9 +216,9 @@ def _decision(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
     call = timeline.calls.get(UUID(payload["execution_id"]))
     if call is None:
         return []
-    who, verdict = one_line(timeline.name(payload.get("user_id")), 100), str(payload.get("verdict"))
-    words, style = DECISIONS.get(verdict, (verdict, "yellow"))
-    line = Text.assemble((f"step {call.step:<3} ", "bright_black"), (words.format(who=who), style))
+    verdict = str(payload.get("verdict"))
+    said = decision_text(verdict, timeline.name(payload.get("user_id")))
+    line = Text.assemble((f"step {call.step:<3} ", "bright_black"), said)
     line.append(f"  {one_line(call.tool, 64)}", style="bold")
     # A refusal's reason comes again as the call's error.
     if (reason := payload.get("reason")) and verdict != "denied":
