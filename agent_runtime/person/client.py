@@ -222,21 +222,15 @@ class Person:
 
         One's own, and for an admin those of its tenant: what others merely share is theirs to decide.
         """
-        role = await self.role()
-        if role not in ("user", "admin"):
+        me = await self._me()
+        if me.get("role") not in ("user", "admin"):
             return []
         query = self._supabase.table("tool_executions").select(_CALL_COLUMNS)
         rows = await self._ask(
             query.in_("status", ["awaiting_approval", "in_doubt"]).order("approval_expires_at").order("id").limit(limit)
         )
         calls = [ExecutionRow.model_validate(row) for row in rows]
-        mine = self.session.user_id
-        return [call for call in calls if role == "admin" or (call.task and str(call.task.user_id) == mine)]
-
-    async def role(self) -> str:
-        """`admin`, `user` or `viewer`, as it is now."""
-        rows = await self._ask(self._supabase.table("users").select("role").eq("id", self.session.user_id))
-        return str(rows[0]["role"]) if rows else "viewer"
+        return [call for call in calls if me["role"] == "admin" or (call.task and str(call.task.user_id) == me["id"])]
 
     async def names(self) -> dict[str, str]:
         """Who the ids of users stand for: `you`, and for an admin the addresses of its tenant."""
@@ -289,7 +283,7 @@ class Person:
 
     async def workers(self) -> list[WorkerRow]:
         """Every worker process, as an admin may see them. Raises `Denied` for everybody else."""
-        if await self.role() != "admin":
+        if (await self._me()).get("role") != "admin":
             raise Denied(
                 f"{self.session.email} is no admin: only admins and operators see the workers"
                 " (set DATABASE_URL, or SUPABASE_URL and SUPABASE_SECRET_KEY)"
@@ -340,6 +334,12 @@ class Person:
         mine = self._supabase.table("tasks").select("*").eq("user_id", self.session.user_id)
         rows = await self._ask(mine.eq("idempotency_key", key).limit(1))
         return TaskRow.model_validate(rows[0]) if rows else None
+
+    async def _me(self) -> dict[str, Any]:
+        """`{"id", "role"}` as they are now: admin, user or viewer. Empty for somebody without a profile."""
+        session, query = self.session, self._supabase.table("users").select("id, role")
+        rows = await self._ask(query.eq("id", session.user_id) if session.user_id else query.eq("email", session.email))
+        return dict(rows[0]) if rows else {}
 
     async def _tenant_id(self) -> str:
         rows = await self._ask(self._supabase.table("tenants").select("id"))

@@ -20,7 +20,7 @@ from agent_runtime.cli import main
 from agent_runtime.person import session
 from agent_runtime.person.session import Session
 from agent_runtime.storage import Storage, storage_path
-from tests.e2e.desk import PASSWORD, Work, new_person, take, worker_connection
+from tests.e2e.desk import PASSWORD, Work, a_tool_that_asks, new_person, take, worker_connection
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -41,16 +41,21 @@ class Printed:
 
 Run = Callable[..., Printed]
 
-_COMMAND = {"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}
+
+class Terminal(io.StringIO):
+    """Standard input of somebody who sits there."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Type a command. `stdin` is what is piped into it."""
+    """Type a command. `stdin` is what is piped into it, or what is `typed` at the terminal."""
 
-    def type_it(*arguments: str | Path, stdin: str = "") -> Printed:
+    def type_it(*arguments: str | Path, stdin: str = "", typed: str | None = None) -> Printed:
         monkeypatch.setattr(sys, "argv", ["agent-runtime", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin) if typed is None else Terminal(typed))
         code = 0
         try:
             main()
@@ -240,7 +245,7 @@ def test_watch_exits_with_how_the_work_ended(
 
 
 def test_a_waiting_call_is_approved_or_denied_by_the_tasks_id(run: Run, stack: Stack, signed_in: Session) -> None:
-    tool = _a_tool_that_asks(stack)
+    tool = a_tool_that_asks(stack)
     task = run("submit", "May I?", "--agent", tool, "--json").json["id"]
 
     async def steps(work: Work) -> None:
@@ -293,7 +298,7 @@ def test_a_task_is_paused_goes_on_and_keeps_its_limits(run: Run, stack: Stack, s
 def test_what_runs_instead_is_shown_checked_and_remembered(
     run: Run, stack: Stack, signed_in: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    tool = _a_tool_that_asks(stack)
+    tool = a_tool_that_asks(stack)
     task = run("submit", "Clean up", "--agent", tool, "--json").json["id"]
 
     async def steps(work: Work) -> None:
@@ -328,7 +333,10 @@ def test_what_runs_instead_is_shown_checked_and_remembered(
     refused(run("tasks", "approve", second, "--edit"), 2, "false ended with 1: nothing was approved")
     refused(run("tasks", "approve", second, "--digest", "0" * 64), 1, "were changed meanwhile: look at them again")
     monkeypatch.setenv("VISUAL", str(editor))
-    assert "is approved" in run("tasks", "approve", second, "--edit").out
+    asked = run("tasks", "approve", second, "--edit", typed="n\n")
+    assert (asked.code, asked.out.strip()) == (2, "")
+    assert '+   "command": "rm -rf /tmp/x"' in asked.err and "Run this? [y/N]: " in asked.err
+    assert "is approved" in run("tasks", "approve", second, "--edit", typed="y\n").out
     refused(run("tasks", "approve", second, "--edit"), 1, "is pending: there is nothing to decide")
 
     calls = run("tasks", "show", task, "--json").json["executions"]
@@ -344,7 +352,7 @@ def test_what_runs_instead_is_shown_checked_and_remembered(
 def test_a_call_that_needs_two_waits_for_an_admin_who_sees_it(
     run: Run, stack: Stack, signed_in: Session, somebody: Session
 ) -> None:
-    tool = _a_tool_that_asks(stack, approvals_required=2)
+    tool = a_tool_that_asks(stack, approvals_required=2)
     admin = asyncio.run(new_person(stack, "admin"))
     with psycopg.connect(stack.database_url) as owner:
         owner.execute(
@@ -374,7 +382,7 @@ def test_a_call_that_needs_two_waits_for_an_admin_who_sees_it(
 
 
 def test_a_doubt_is_shown_and_settled(run: Run, stack: Stack, signed_in: Session) -> None:
-    tool = _a_tool_that_asks(stack)
+    tool = a_tool_that_asks(stack)
     task = run("submit", "Pay", "--agent", tool, "--json").json["id"]
 
     async def steps(work: Work) -> None:
@@ -523,23 +531,6 @@ def test_tools_are_synced_by_the_owner_and_a_new_one_is_disabled(
     assert (row["is_enabled"], row["retry_class"]) == (False, "pure")
     monkeypatch.setenv("DATABASE_URL", "postgresql://x:y@127.0.0.1:9/z")
     refused(run("tools", "sync"), 1, "Postgres did not answer")
-
-
-def _a_tool_that_asks(stack: Stack, approvals_required: int = 1) -> str:
-    """A tool that needs approval, and an agent of the same name that has it."""
-    name = f"asks_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(stack.database_url) as owner:
-        owner.execute(
-            "insert into tools (name, display_name, description, category, function_schema, requires_confirmation,"
-            " approvals_required) values (%s, 'Asks', 'For tests.', 'test', %s, true, %s)",
-            [name, json.dumps({"function": {"parameters": _COMMAND}}), approvals_required],
-        )
-        owner.execute(
-            "insert into agents (name, system_prompt, model_name, tools_enabled, is_public)"
-            " values (%s, 'Ask.', 'default', array[%s], true)",
-            [name, name],
-        )
-    return name
 
 
 def _task_with_files(run: Run, stack: Stack, files: dict[str, bytes]) -> str:

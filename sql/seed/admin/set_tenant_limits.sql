@@ -1,6 +1,6 @@
 -- Sets the limits of a tenant: they hold for each of its tasks, and the tightest of the tenant's, the agent's and the task's own
--- counts. For psql and the Supabase SQL editor, as the owner of the tables; safe to run again. It holds from the next turn on, in
--- tasks that run too.
+-- counts. For psql and the Supabase SQL editor, as the owner of the tables; safe to run again. Tasks that run heed it from their
+-- next claim at the latest.
 
 do $$
 declare
