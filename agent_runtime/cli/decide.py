@@ -43,13 +43,13 @@ def approve(
     digest: Annotated[
         str | None, typer.Option(help="The input_digest of what you saw, as --json of `approvals` gives it.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask again about what was edited.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     as_json: Json = False,
 ) -> None:
     """Let a tool call run that waits for approval, as the agent asked for it or with other arguments.
 
-    What will run is shown whole; on a terminal, what was edited is asked about first. It is refused when somebody
-    changed the call after it was read. A tool can need two people's approval.
+    What will run is shown whole, and on a terminal asked about first, since `watch` and `tasks show` shorten it.
+    It is refused when somebody changed the call after it was read. A tool can need two people's approval.
     """
     identifier = parse_id(call_id, "tool call", shown_by=_SHOWN_BY)
     if edit and arguments is not None:
@@ -64,7 +64,8 @@ def approve(
         instead = _edited(call)
     if instead is not None:
         _check(instead, call)
-    if (edit or call.original_parameters is not None) and not yes and sys.stdin.isatty():
+    ask = sys.stdin.isatty() and not yes and not digest
+    if ask:
         _show_what_runs(call, instead)
         if not typer.confirm("Run this?", err=True):
             raise InvalidInput("nothing was approved")
@@ -73,7 +74,8 @@ def approve(
     if as_json:
         print_json(decided)
         return
-    _show_what_runs(call, instead)
+    if not ask:
+        _show_what_runs(call, instead)
     if decided.status == "awaiting_approval":
         make_console().print(
             f"Tool call {decided.id} is approved by you; it needs {decided.approvals_needed} people,"
@@ -214,9 +216,10 @@ def argument_lines(arguments: dict[str, Any], instead: dict[str, Any] | None = N
     before = json_lines(arguments)
     if instead is None or instead == arguments:
         return _shortened([Text(f"  {line}") for line in before])
-    styles = {"-": "red", "+": "green"}
-    lines = [line for line in difflib.ndiff(before, json_lines(instead)) if not line.startswith("?")]
-    return _shortened([Text(line, style=styles.get(line[0], "")) for line in lines])
+    after, styles = json_lines(instead), {"-": "red", "+": "green"}
+    # By whole lines: a comparison within lines takes minutes where one holds a file.
+    _, _, _, *lines = difflib.unified_diff(before, after, n=len(before) + len(after), lineterm="")
+    return _shortened([Text(f"{line[0]} {line[1:]}", style=styles.get(line[0], "")) for line in lines])
 
 
 def _shortened(lines: list[Text]) -> list[Text]:

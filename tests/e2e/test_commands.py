@@ -255,7 +255,8 @@ def test_a_waiting_call_is_approved_or_denied_by_the_tasks_id(run: Run, stack: S
     lead(stack, task, steps)
     refused(run("tasks", "approve", task), 1, "2 tool calls of task")
     first, second = [call["id"] for call in run("tasks", "show", task, "--json").json["executions"]]
-    assert "approved" in run("tasks", "approve", first).out
+    assert run("tasks", "approve", first, typed="\n").err.endswith("nothing was approved\n")
+    assert "approved" in run("tasks", "approve", first, "--yes", typed="").out
     assert "denied" in run("tasks", "deny", task, "--reason", "once is enough").out
     refused(run("tasks", "deny", second), 1, "there is nothing to decide")
     record = run("tasks", "show", task, "--json").json
@@ -335,7 +336,7 @@ def test_what_runs_instead_is_shown_checked_and_remembered(
     monkeypatch.setenv("VISUAL", str(editor))
     asked = run("tasks", "approve", second, "--edit", typed="n\n")
     assert (asked.code, asked.out.strip()) == (2, "")
-    assert '+   "command": "rm -rf /tmp/x"' in asked.err and "Run this? [y/N]: " in asked.err
+    assert '+   "command": "rm -rf /tmp/x"' in asked.err and "Run this? [y/N]:" in asked.err
     assert "is approved" in run("tasks", "approve", second, "--edit", typed="y\n").out
     refused(run("tasks", "approve", second, "--edit"), 1, "is pending: there is nothing to decide")
 

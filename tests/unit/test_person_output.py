@@ -118,6 +118,10 @@ def test_what_was_edited_is_a_diff_and_what_is_too_long_says_so() -> None:
     assert [line.plain for line in argument_lines({"a": 1}, {"a": 1})] == ["  {", '    "a": 1', "  }"]
     (_, long, _) = argument_lines({"a": "x" * 10_000})
     assert long.plain.endswith("… 6,011 more characters: `tasks show --json` has them")
+    started = time.monotonic()
+    before, after = {"content": "ab" * 100_000, "rows": [*range(5_000)]}, {"content": "ba" * 100_000, "rows": []}
+    assert len(argument_lines(before, after)) == 201
+    assert time.monotonic() - started < 5
     many = argument_lines({"a": list(range(1_000))})
     assert many[-1].plain == "… 804 more lines: `tasks show --json` has them"
     assert len(many) == 201
