@@ -151,6 +151,9 @@ def _show(console: Console, record: dict[str, Any]) -> None:
         for line in _call_lines(row, record["names"]):
             console.print(line)
     for file in record["files"]:
+        if file.kind == "removed":
+            console.print(Text(f"- {one_line(file.filename)}", style="bright_black"))
+            continue
         console.print(Text(f"+ {one_line(file.filename)}  {size_text(file.file_size)}", style="blue"))
     if task.answer:
         console.print(f"\n{clean(task.answer)}\n")

@@ -252,6 +252,9 @@ class Timeline:
             )
         )
 
+    def _file_removed(self, payload: dict[str, Any]) -> None:
+        self.files = [file for file in self.files if file.filename != payload.get("filename")]
+
 
 _CHANGES = {
     "task.created": Timeline._task_created,
@@ -263,4 +266,5 @@ _CHANGES = {
     "execution.status": Timeline._execution_status,
     "execution.decision": Timeline._execution_decision,
     "file.created": Timeline._file_created,
+    "file.removed": Timeline._file_removed,
 }
