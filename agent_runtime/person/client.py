@@ -226,9 +226,10 @@ class Person:
         if me.get("role") not in ("user", "admin"):
             return []
         query = self._supabase.table("tool_executions").select(_CALL_COLUMNS)
-        rows = await self._ask(
-            query.in_("status", ["awaiting_approval", "in_doubt"]).order("approval_expires_at").order("id").limit(limit)
-        )
+        query = query.in_("status", ["awaiting_approval", "in_doubt"])
+        for column in ("approval_expires_at", "task_id", "step", "call_index"):
+            query = query.order(column)
+        rows = await self._ask(query.limit(limit))
         calls = [ExecutionRow.model_validate(row) for row in rows]
         return [call for call in calls if me["role"] == "admin" or (call.task and str(call.task.user_id) == me["id"])]
 

@@ -314,7 +314,7 @@ async def test_a_pause_an_approval_and_a_doubt_are_shown_live(stack: Stack, you:
     (execution,) = await work.turn({"name": tool, "arguments": {"command": "pay"}})
     await work.suspend("approval")
     await shown(written, "waiting for approval")
-    assert f"agent-runtime tasks approve {execution}" in clean(written.getvalue())
+    await shown(written, f"agent-runtime tasks approve {execution}")
     call = await you.call(uuid.UUID(execution))
     with pytest.raises(IllegalTransition, match="were changed meanwhile"):
         await you.decide(call.model_copy(update={"input_digest": "0" * 64}), approve=True)
@@ -329,7 +329,7 @@ async def test_a_pause_an_approval_and_a_doubt_are_shown_live(stack: Stack, you:
     await work.finish(execution, "in_doubt", error="the worker stopped")
     await work.suspend("doubt")
     await shown(written, "waiting for a doubt to be settled")
-    assert f"agent-runtime tasks settle {execution}" in clean(written.getvalue())
+    await shown(written, f"agent-runtime tasks settle {execution}")
     assert execution in [str(one.id) for one in await you.calls_for_me()]
     await you.settle(uuid.UUID(execution), happened=True, result="paid")
     await shown(written, "you settled that it took effect")
