@@ -7,21 +7,28 @@ language sql immutable set search_path = '' as $$
 $$;
 
 create or replace function private.limits_of(p_task public.tasks) returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_object_agg(l.name, l.value), '{}')
-  from (
-    select e.key as name, min((e.value #>> '{}')::numeric) as value
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_tenant jsonb;
+  v_agent jsonb;
+begin
+  select t.settings -> 'limits', a.configuration -> 'limits' into v_tenant, v_agent
+  from public.tenants t, public.agents a
+  where t.id = p_task.tenant_id and a.id = p_task.agent_id;
+  if v_tenant is null and v_agent is null then
+    return p_task.limits;  -- nearly always: this is asked at each step
+  end if;
+  return (
+    select coalesce(jsonb_object_agg(l.name, l.value), '{}')
     from (
-      select t.settings -> 'limits' as place from public.tenants t where t.id = p_task.tenant_id
-      union all
-      select a.configuration -> 'limits' from public.agents a where a.id = p_task.agent_id
-      union all
-      select p_task.limits
-    ) p
-    cross join lateral jsonb_each(case when jsonb_typeof(p.place) = 'object' then p.place else '{}' end) e
-    where jsonb_typeof(e.value) = 'number'
-    group by e.key
-  ) l
+      select e.key as name, min((e.value #>> '{}')::numeric) as value
+      from unnest(array[v_tenant, v_agent, p_task.limits]) as p (place)
+      cross join lateral jsonb_each(case when jsonb_typeof(p.place) = 'object' then p.place else '{}' end) e
+      where jsonb_typeof(e.value) = 'number'
+      group by e.key
+    ) l
+  );
+end
 $$;
 comment on function private.limits_of(public.tasks) is 'The limits that hold for a task, by name: the tightest of tenant, agent and task.';
 
