@@ -38,7 +38,7 @@ clean: ## Remove what make installed in this folder
 system-demo:
 	@sh scripts/system_packages.sh bwrap:bubblewrap
 system-test:
-	@sh scripts/system_packages.sh bwrap:bubblewrap chromium:chromium
+	@sh scripts/system_packages.sh bwrap:bubblewrap chromium:chromium pgbouncer:pgbouncer
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "agent-runtime needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 2; }

@@ -37,7 +37,13 @@ class Settings(BaseSettings):
 
     concurrency: int = Field(default=4, ge=1, le=1_000)
     lease_seconds: float = Field(default=30.0, ge=1)
+    stall_seconds: float = Field(
+        default=300.0, gt=0, description="A worker that does not move for so long is not kept: others take its tasks."
+    )
     poll_seconds: float = Field(default=5.0, gt=0, description="The net under NOTIFY.")
+    echo_seconds: float = Field(
+        default=30.0, gt=0, description="Between proofs that notifications arrive; without them it polls each second."
+    )
     shutdown_seconds: float = Field(default=4.0, gt=0, description="For giving tasks back after SIGTERM.")
     max_steps: int = Field(default=100, ge=1)
     max_repeats: int = Field(default=3, ge=2, description="Identical calls in a row before the loop detector trips.")

@@ -17,9 +17,13 @@ ASK_AGAIN_SECONDS = 1.0
 
 
 class Interrupt:
-    """Asks one asyncio task to stop, until it says that it has heard."""
+    """Asks one asyncio task to stop, until it says that it has heard.
+
+    `pause_requested` asks nothing of the asyncio task: the run looks at it where it can stop with nothing half done.
+    """
 
     def __init__(self) -> None:
+        self.pause_requested = asyncio.Event()
         self._handle: asyncio.Task[None] | None = None
         self._reason: StopReason | None = None
         self._heard = False

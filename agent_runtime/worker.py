@@ -5,23 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import socket
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import structlog
+from pydantic import ValidationError
 
 from agent_runtime import __version__
 from agent_runtime.config import Settings
-from agent_runtime.db.listen import listen
-from agent_runtime.db.schema import SchemaStatus, require_known_version
+from agent_runtime.db.listen import Listener
+from agent_runtime.db.schema import SCHEMA_VERSION, SchemaStatus, require_known_version
 from agent_runtime.db.store import Store, open_store
-from agent_runtime.errors import ConfigError, DatabaseUnavailable
+from agent_runtime.errors import AgentRuntimeError, ConfigError
 from agent_runtime.interrupt import Interrupt, StopReason, cancel_all
 from agent_runtime.janitor import sweep_files
-from agent_runtime.lease import LeaseKeeper
+from agent_runtime.lease import LeaseKeeper, News, clock
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
@@ -33,6 +36,10 @@ log = structlog.get_logger()
 POOL_LIMIT = 10
 SWEEP_SECONDS = 600.0
 STOPPED_SECONDS = 0.5
+FAST_POLL_SECONDS = 1.0
+"""Between claims while no notification would come."""
+
+_STOP_REASONS: dict[News, StopReason] = {"lost": "lost", "cancel": "cancelled"}
 
 
 @dataclass(frozen=True)
@@ -48,32 +55,36 @@ class Worker:
     """One worker process. `run` goes on until `stop` is called, or with `drain` until nothing is pending."""
 
     def __init__(
-        self, settings: Settings, store: Store, keeper_store: Store, runner: TaskRunner, storage: Storage
+        self, settings: Settings, store: Store, keeper: LeaseKeeper, runner: TaskRunner, storage: Storage
     ) -> None:
         self._settings = settings
         self._store = store
+        self._keeper = keeper
         self._runner = runner
         self._storage = storage
-        self._active: dict[UUID, ActiveRun] = {}
+        self._active: dict[Lease, ActiveRun] = {}
         self._wake = asyncio.Event()
         self._stopping = False
-        self._keeper = LeaseKeeper(
-            keeper_store,
-            settings.lease_seconds,
-            leases=lambda: [run.lease for run in self._active.values()],
-            on_lost=lambda task_id: self._stop_run(task_id, "lost"),
-            on_cancel=lambda task_id: self._stop_run(task_id, "cancelled"),
-        )
+        self._is_woken = False
 
     async def run(self, *, drain: bool = False) -> None:
-        """Work. Tasks that are running when it ends are given back, without counting an attempt."""
-        duties = [self._keeper.keep(), self._reap_for_ever(), self._sweep_for_ever(), self._listen_for_ever()]
-        async with _background(*duties):
-            try:
-                await self._claim_until_stopped(drain)
-            finally:
-                await self._give_back()
-        with contextlib.suppress(DatabaseUnavailable, TimeoutError):
+        """Work. Tasks that are running when it ends are given back, without counting an attempt.
+
+        Raises `ConfigError` when the database was upgraded meanwhile and does not know this release any more.
+        """
+        try:
+            # Around everything else: leases are renewed until the tasks were given back.
+            async with self._keeper.running(self._hear):
+                duties = [self._keeper.watch(), self._reap_for_ever(), self._sweep_for_ever(), self._listen_for_ever()]
+                async with _background(*duties):
+                    try:
+                        await self._claim_until_stopped(drain)
+                    finally:
+                        await self._give_back()
+        except (psycopg.ProgrammingError, ValidationError):
+            await self._stop_if_upgraded()
+            raise
+        with contextlib.suppress(AgentRuntimeError, TimeoutError):
             async with asyncio.timeout(STOPPED_SECONDS):
                 await self._store.stopped()
 
@@ -93,42 +104,65 @@ class Worker:
             if claimed and len(self._active) < self._settings.concurrency:
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
+                await asyncio.wait_for(self._wake.wait(), self._poll_seconds())
+
+    def _poll_seconds(self) -> float:
+        if self._is_woken:
+            return self._settings.poll_seconds
+        # Not all workers of a fleet at once.
+        return min(self._settings.poll_seconds, FAST_POLL_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
 
     async def _claim(self) -> int:
         free = self._settings.concurrency - len(self._active)
         if free <= 0:
             return 0
+        # The leases last at least so long from here on, whenever the answer is read.
+        asked_at = clock()
         try:
             tasks = await self._store.claim(free, self._settings.lease_seconds)
-        except DatabaseUnavailable as error:
-            log.warning("cannot claim, trying again", error=str(error))
-            await asyncio.sleep(1)
+        except psycopg.ProgrammingError:
+            raise
+        except (AgentRuntimeError, psycopg.Error) as error:
+            log.warning("cannot claim, trying again", error=_first_line(error))
+            await asyncio.sleep(FAST_POLL_SECONDS)
             return 0
         for task in tasks:
-            self._start(task)
+            self._start(task, asked_at)
         return len(tasks)
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Task, asked_at: float) -> None:
         assert task.lease_token is not None, "a claimed task has a lease"
-        lease = Lease(task_id=task.id, token=task.lease_token)
-        interrupt = Interrupt()
-        handle = asyncio.create_task(self._run_one(task, lease, interrupt), name=f"task {task.id}")
+        lease, interrupt = Lease(task_id=task.id, token=task.lease_token), Interrupt()
+        # This worker may get back what it lost while it stood still: the old run leaves the workspace first.
+        older = [run.handle for run in self._active.values() if run.lease.task_id == task.id]
+        handle = asyncio.create_task(self._run_one(task, lease, interrupt, older), name=f"task {task.id}")
         interrupt.attach(handle)
-        self._active[task.id] = ActiveRun(lease, interrupt, handle)
+        self._active[lease] = ActiveRun(lease, interrupt, handle)
+        self._keeper.hold(lease, asked_at)
 
-    async def _run_one(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
+    async def _run_one(self, task: Task, lease: Lease, interrupt: Interrupt, older: list[asyncio.Task[None]]) -> None:
         structlog.contextvars.bind_contextvars(task_id=str(task.id))
         try:
+            if older:
+                await asyncio.wait(older)
             await self._runner.run(task, lease, interrupt)
         finally:
-            self._active.pop(task.id, None)
+            self._active.pop(lease, None)
+            self._keeper.drop(lease)
             self._wake.set()
 
-    def _stop_run(self, task_id: UUID, reason: StopReason) -> None:
-        if run := self._active.get(task_id):
-            log.info("stopping task", task_id=str(task_id), reason=reason)
-            run.interrupt.ask(reason)
+    def _hear(self, lease: Lease, news: News) -> None:
+        """What the keeper learned of a task that runs here."""
+        run = self._active.get(lease)
+        if run is None:
+            return
+        log.info("told of a task", task_id=str(lease.task_id), news=news)
+        if news == "pause":
+            run.interrupt.pause_requested.set()
+        elif news == "resume":
+            run.interrupt.pause_requested.clear()
+        else:
+            run.interrupt.ask(_STOP_REASONS[news])
 
     async def _give_back(self) -> None:
         handles = [run.handle for run in self._active.values()]
@@ -141,7 +175,25 @@ class Worker:
 
     async def _listen_for_ever(self) -> None:
         assert self._settings.database_url is not None, "checked at start"
-        await listen(self._settings.database_url.get_secret_value(), self._wake.set, lambda _: self._keeper.look_now())
+        listener = Listener(
+            self._settings.database_url.get_secret_value(),
+            on_pending=self._wake.set,
+            on_control=self._look_at,
+            on_health=self._rely_on_wake_ups,
+            echo_seconds=self._settings.echo_seconds,
+            poll_seconds=min(self._settings.poll_seconds, FAST_POLL_SECONDS),
+        )
+        self._rely_on_wake_ups(False)
+        await listener.listen()
+
+    def _look_at(self, task_id: UUID | None) -> None:
+        if task_id is None or any(lease.task_id == task_id for lease in self._active):
+            self._keeper.look_now()
+
+    def _rely_on_wake_ups(self, healthy: bool) -> None:
+        self._is_woken = healthy
+        self._keeper.hurry(not healthy)
+        self._wake.set()
 
     async def _reap_for_ever(self) -> None:
         while True:
@@ -149,9 +201,29 @@ class Worker:
             await self._reap()
 
     async def _reap(self) -> None:
-        with contextlib.suppress(DatabaseUnavailable):
+        try:
             for reaped in await self._store.reap():
                 log.warning("took a task from a dead worker", **{key: str(value) for key, value in reaped.items()})
+        except psycopg.ProgrammingError:
+            raise
+        except (AgentRuntimeError, psycopg.Error) as error:
+            # Another worker reaps too, and this one again soon.
+            log.warning("dead workers' tasks are looked for later", error=_first_line(error))
+
+    async def _stop_if_upgraded(self) -> None:
+        """Raises `ConfigError` when what went wrong is that the database is newer than this release by now."""
+        try:
+            known = await _announce(self._store, self._settings)
+        except psycopg.ProgrammingError:
+            pass  # not even that is as it was
+        except (AgentRuntimeError, psycopg.Error):
+            return
+        else:
+            if (known["schema_version"] or 0) <= SCHEMA_VERSION:
+                return
+        raise ConfigError(
+            "the database was upgraded to a newer schema: restart this worker with a newer release"
+        ) from None
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -171,14 +243,28 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
     # Before the pools are opened, so that their lines carry it too.
     structlog.contextvars.bind_contextvars(worker_id=str(worker_id))
     connections = min(POOL_LIMIT, settings.concurrency + 1)
+    keeper = LeaseKeeper(
+        # Tried once each time: the keeper itself tries again, and sooner.
+        lambda: open_store(conninfo, worker_id, connections=1, patience_seconds=0),
+        settings.lease_seconds,
+        settings.stall_seconds,
+    )
     async with (
         storage,
         open_store(conninfo, worker_id, connections=connections, patience_seconds=patience) as store,
-        open_store(conninfo, worker_id, connections=1, patience_seconds=patience) as keeper_store,
     ):
-        known = await store.register(socket.gethostname(), os.getpid(), __version__, settings.concurrency)
+        try:
+            known = await _announce(store, settings)
+        except psycopg.errors.UndefinedFunction:
+            raise ConfigError(
+                "the database has no schema of agent-runtime, or another release's: run `agent-runtime db apply`"
+            ) from None
         require_known_version(SchemaStatus(installed=known["schema_version"]))
-        yield Worker(settings, store, keeper_store, TaskRunner(settings, store, storage, registry, sandbox), storage)
+        yield Worker(settings, store, keeper, TaskRunner(settings, store, storage, registry, sandbox), storage)
+
+
+async def _announce(store: Store, settings: Settings) -> dict[str, Any]:
+    return await store.register(socket.gethostname(), os.getpid(), __version__, settings.concurrency)
 
 
 def required_database_url(settings: Settings) -> str:
@@ -221,3 +307,7 @@ async def _background(*duties: Coroutine[Any, Any, None]) -> AsyncIterator[None]
         raise
     finally:
         await cancel_all(tasks)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store, open_store
+from agent_runtime.lease import LeaseKeeper
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.worker import Worker
@@ -45,8 +46,12 @@ async def running_worker(
     async with (
         Storage(NOWHERE, "none") as storage,
         open_store(conninfo, worker_id, connections=2, patience_seconds=10) as opened,
-        open_store(conninfo, worker_id, connections=1, patience_seconds=10) as keeper,
     ):
+        keeper = LeaseKeeper(
+            lambda: open_store(conninfo, worker_id, connections=1, patience_seconds=0),
+            settings.lease_seconds,
+            settings.stall_seconds,
+        )
         await opened.register("measured", 1, "0", 1)
         store = timed(opened)
         worker = Worker(settings, store, keeper, make_runner(store, storage), storage)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from agent_runtime.errors import (
     AgentRuntimeError,
@@ -20,6 +20,10 @@ from agent_runtime.errors import (
 )
 
 CONNECT_TIMEOUT_SECONDS = 10
+
+KEEPALIVES = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""For connections that are kept open: one whose other end went away without a word ends in about half a minute.
+The last is in milliseconds."""
 
 _BY_CODE: dict[str, type[AgentRuntimeError]] = {
     "AR001": LeaseLost,
@@ -56,6 +60,11 @@ def connection_error(conninfo: str, error: psycopg.OperationalError) -> AgentRun
     return DatabaseUnavailable(
         f"Postgres at {where} does not answer: {reason}; is it running, and is DATABASE_URL right?"
     )
+
+
+def with_keepalives(conninfo: str) -> str:
+    """The same connection string, kept alive, but for what it says of that itself."""
+    return make_conninfo(**{**KEEPALIVES, **conninfo_to_dict(conninfo)})
 
 
 def describe(conninfo: str) -> str:

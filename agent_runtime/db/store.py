@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, connection_error, describe, translate
+from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, connection_error, describe, translate, with_keepalives
 from agent_runtime.db.schema import SCHEMA_VERSION
 from agent_runtime.db.text import storable
 from agent_runtime.errors import DatabaseUnavailable
@@ -215,12 +215,18 @@ async def open_store(
     await probe.close()
 
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
-        conninfo,
+        with_keepalives(conninfo),
         min_size=1,
         max_size=connections,
         open=False,
         timeout=CONNECT_TIMEOUT_SECONDS,
-        kwargs={"autocommit": True, "row_factory": dict_row, "connect_timeout": CONNECT_TIMEOUT_SECONDS},
+        # A transaction pooler gives each statement another session, which knows nothing of prepared ones.
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "prepare_threshold": None,
+        },
         name="agent-runtime",
     )
     await pool.open()

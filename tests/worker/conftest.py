@@ -152,8 +152,11 @@ async def desk(stack: Stack) -> AsyncIterator[Desk]:
         await connection.execute(
             "insert into auth.users (id, email) values (%s, %s)", [user, f"{user.hex}@example.org"]
         )
-        yield Desk(connection, user)
-        await connection.execute("delete from auth.users where id = %s", [user])
+        seated = Desk(connection, user)
+        yield seated
+        # A test may have had to connect anew.
+        async with seated.connection as last:
+            await last.execute("delete from auth.users where id = %s", [user])
 
 
 async def clear_the_queue(connection: psycopg.AsyncConnection[Row]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -12,10 +14,11 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from agent_runtime.errors import ConfigError, DatabaseUnavailable
 from agent_runtime.worker import Worker
-from tests.worker.conftest import DONE, Desk, Office, call
+from tests.worker.conftest import DONE, Desk, Office, Row, call
 
 
 @asynccontextmanager
@@ -244,3 +247,95 @@ async def test_stored_bytes_that_are_not_the_recorded_ones_fail_the_task_instead
     task = await desk.task(second)
     assert task["status"] == "failed"
     assert "sha256 differs" in task["error_message"]
+
+
+async def test_a_pause_is_told_to_the_run_and_taken_back_again(desk: Desk, office: Office) -> None:
+    await office.serve({"answer": {"text": "Done.", "delay_seconds": 60}})
+    task_id = await desk.submit()
+    async with working(office, lease_seconds=60) as worker:
+        await see(desk, "exists (select from public.tasks where id = %s and status = 'running')", task_id)
+        (run,) = worker._active.values()
+        await desk.rows("update public.tasks set pause_requested_at = now() where id = %s", task_id)
+        async with asyncio.timeout(20):
+            await run.interrupt.pause_requested.wait()
+        await desk.rows("update public.tasks set pause_requested_at = null where id = %s", task_id)
+        async with asyncio.timeout(20):
+            while run.interrupt.pause_requested.is_set():
+                await asyncio.sleep(0.02)
+        assert not run.handle.done()
+        await desk.as_person("select public.cancel_task(%s)", [task_id])
+
+
+async def test_a_worker_survives_a_crash_of_postgres_in_the_middle_of_a_step(desk: Desk, office: Office) -> None:
+    await office.serve_steps(
+        call("file_write", path="a.txt", content="1"), call("shell_exec", command="sleep 0.5; echo x >> ran"), DONE
+    )
+    task_id = await desk.submit()
+    async with working(office, lease_seconds=20):
+        await see(
+            desk,
+            "exists (select from public.tool_executions where task_id = %s and status = 'running' and step = 2)",
+            task_id,
+        )
+        # What was committed is to be in the log by then: the tests' Postgres does not wait for that.
+        await desk.rows("set synchronous_commit = on")
+        await desk.rows("update public.tasks set title = title || '!' where id = %s", task_id)
+        # A backend that is killed takes all of Postgres down, which then recovers from its log.
+        (backend,) = await desk.rows("select pg_backend_pid() as pid")
+        os.kill(backend["pid"], signal.SIGKILL)
+        desk.connection = await reconnected(office)
+        await see(desk, "exists (select from public.tasks where id = %s and completed_at is not null)", task_id)
+    task = await desk.task(task_id)
+    assert (task["status"], task["attempts"]) == ("completed", 0)
+    assert (office.workspace_root / str(task_id) / "ran").read_text() == "x\n"
+
+
+async def reconnected(office: Office) -> psycopg.AsyncConnection[Row]:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await psycopg.AsyncConnection.connect(
+                    office.stack.database_url, autocommit=True, row_factory=dict_row
+                )
+            except psycopg.OperationalError:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_worker_ends_in_one_line_when_the_database_is_upgraded_under_it(desk: Desk, office: Office) -> None:
+    async with AsyncExitStack() as closing:
+        worker = await office.worker(closing)
+        running = asyncio.create_task(worker.run())
+        await desk.rows("insert into private.schema_version (version) values (999)")
+        await desk.rows("alter function public.worker_claim rename to worker_claim_of_before")
+        try:
+            # Wakes the worker. The owner's, so that no person's task is left behind.
+            await desk.rows("select pg_notify('agent_runtime_pending', '')")
+            with pytest.raises(ConfigError, match="restart this worker with a newer release"):
+                await running
+        finally:
+            await desk.rows("alter function public.worker_claim_of_before rename to worker_claim")
+            await desk.rows("delete from private.schema_version where version = 999")
+
+
+async def test_trouble_while_reaping_is_left_for_the_next_time(desk: Desk, office: Office) -> None:
+    await office.serve({"answer": DONE})
+    # One row that cannot be given back, for a reason of its own.
+    await desk.rows(
+        "create function private.refuse() returns trigger language plpgsql as $$ begin raise division_by_zero; end $$"
+    )
+    task_id = await desk.submit()
+    dead = uuid.uuid4()
+    await desk.rows("select public.worker_register(%s, 'elsewhere', 1, '0', 1)", dead)
+    await desk.rows("select * from public.worker_claim(%s, 1, -1)", dead)
+    await desk.rows(
+        "create trigger zz_refuse before update on public.tasks for each row"
+        " when (old.title = 'Do it.' and new.status = 'pending') execute function private.refuse()"
+    )
+    try:
+        async with working(office, lease_seconds=1):
+            good = await desk.submit("Good.")
+            await see(desk, "exists (select from public.tasks where id = %s and status = 'completed')", good)
+            await desk.rows("drop trigger zz_refuse on public.tasks")
+            await see(desk, "exists (select from public.tasks where id = %s and status = 'completed')", task_id)
+    finally:
+        await desk.rows("drop function private.refuse() cascade")
