@@ -15,6 +15,7 @@ from agent_runtime.errors import (
     LeaseLost,
     LimitReached,
     ModelError,
+    SchemaDiffers,
     Unavailable,
 )
 from agent_runtime.files import TaskFiles, workspace_of
@@ -57,7 +58,7 @@ class TaskRunner:
             await self._stopped(lease, interrupt.heard())
         except LeaseLost:
             log.warning("lease lost, dropping the run")
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, SchemaDiffers) as error:
             log.error("the database stayed away; the lease will run out and another worker go on", error=str(error))
 
     async def _to_end(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
@@ -66,7 +67,7 @@ class TaskRunner:
             run = await self._prepare(lease, interrupt)
             while not await self._write(lease, await run.to_end()):
                 await run.refresh()
-        except (LeaseLost, DatabaseUnavailable):
+        except (LeaseLost, DatabaseUnavailable, SchemaDiffers):
             raise
         except LimitReached as limit:
             log.warning("limit reached", limit=limit.name)

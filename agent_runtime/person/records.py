@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-
-def _time(value: Any) -> Any:
-    # The embedded API writes 2026-01-01 00:00:00+00, which pydantic does not take.
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-Time = Annotated[datetime, BeforeValidator(_time)]
+from agent_runtime.records import Time
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
