@@ -163,7 +163,11 @@ def refusal(answer: httpx.Response) -> AgentRuntimeError:
             f"the database behind {where} has no schema of agent-runtime, or another release's: "
             f"run `agent-runtime db apply` ({text})"
         )
-    if _KEY_REFUSED.fullmatch(code) or text.startswith(_NOT_ALLOWED) or status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+    if (
+        _KEY_REFUSED.fullmatch(code)
+        or text.startswith(_NOT_ALLOWED)
+        or status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+    ):
         return _WrongAddress(
             f"{where} refuses SUPABASE_SECRET_KEY: {text}; "
             "a worker needs a secret key (sb_secret_…), not a publishable one"
