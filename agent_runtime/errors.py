@@ -31,6 +31,10 @@ class InvalidInput(AgentRuntimeError):
     exit_code = 2
 
 
+class PathTaken(InvalidInput):
+    """Storage has bytes at that path, and they are not to be replaced."""
+
+
 class NotFound(AgentRuntimeError):
     """No such task, agent, tool or file, or none that the caller may see. SQLSTATE AR002."""
 
@@ -76,6 +80,10 @@ class StorageUnavailable(Unavailable):
 
 class BytesDiffer(AgentRuntimeError):
     """Stored bytes are not those that were recorded. Asking again would give the same bytes."""
+
+
+class FilesLost(AgentRuntimeError):
+    """Files that are on record cannot be had: the worker that made them could not store them, and this is another."""
 
 
 class ModelUnavailable(Unavailable):

@@ -27,8 +27,6 @@ class Interrupt:
         self._handle: asyncio.Task[None] | None = None
         self._reason: StopReason | None = None
         self._heard = False
-        self.pause_requested = asyncio.Event()
-        """Set when the task is to stop in order, where it can: it is the run that looks."""
 
     def attach(self, handle: asyncio.Task[None]) -> None:
         """The task to stop."""

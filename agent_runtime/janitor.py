@@ -19,7 +19,7 @@ async def sweep_files(store: Store, storage: Storage) -> int:
     swept = 0
     try:
         while expired := await store.expired_files():
-            await storage.remove([row["file_path"] for row in expired])
+            await storage.remove([row["file_path"] for row in expired if row["file_path"]])
             await store.forget_files([row["id"] for row in expired if row["id"] is not None])
             swept += len(expired)
             log.info("swept expired files", files=len(expired))

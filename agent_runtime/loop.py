@@ -18,9 +18,10 @@ from agent_runtime.config import Settings
 from agent_runtime.context import render
 from agent_runtime.db.store import Store
 from agent_runtime.db.text import fit_message
-from agent_runtime.errors import ContextTooLong, IllegalTransition, ModelError, StorageUnavailable
+from agent_runtime.errors import ContextTooLong, IllegalTransition, ModelError
 from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt
+from agent_runtime.lease import LeaseGuard
 from agent_runtime.limits import Limits, check_repeats
 from agent_runtime.llm.chat import ChatModel, OnDelta, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
@@ -36,7 +37,7 @@ CONTROL_CATEGORY = "control"
 HISTORY_FLOOR_MESSAGES = 8
 IN_DOUBT = (
     "The worker stopped while this call was running, and nobody knows whether it took effect. It was not run again. "
-    "Find out by looking before you repeat it."
+    "The workspace is as it was before the call; what the call did elsewhere, find out by looking before you repeat it."
 )
 EMPTY_ANSWER = "The model answered with nothing, twice in a row."
 
@@ -68,6 +69,7 @@ class Run:
     settings: Settings
     context: RunContext
     interrupt: Interrupt
+    guard: LeaseGuard
     on_delta: OnDelta | None = None
     _started: set[UUID] = field(default_factory=set)
     """Calls that this run started: one that is running and not among them was cut short by a crash."""
@@ -172,7 +174,7 @@ class Run:
                 return
         outcome = await self._run(execution)
         # Files first: a result that is on record should not refer to files that are not.
-        notes = await self._store_files()
+        notes = await self.files.store_changes(execution.retry_class)
         row = self._row(execution.tool_name)
         content = "\n".join([outcome.content, *notes, *([row.response_guide] if row and row.response_guide else [])])
         await self._finish(
@@ -199,17 +201,8 @@ class Run:
         self._update_task(usage=started.usage)
         return True
 
-    async def _store_files(self) -> list[str]:
-        try:
-            return await self.files.store_changes()
-        except StorageUnavailable as error:
-            # The call has happened: its result is recorded now, its files with the next step or at the end.
-            log.warning("files are stored later", error=str(error))
-            return []
-
     async def _keep_files(self) -> None:
-        await self.files.store_changes()
-        if self.files.unrecorded:
+        while await self.files.store_rest():
             await self.store.add_files(self.lease, self.files.unrecorded)
             self.files.recorded()
 
@@ -218,6 +211,8 @@ class Run:
         if tool is None or row is None:
             why = f"The tool {execution.tool_name} is not installed on this worker; try another way."
             return Outcome(status="failed", content=why, error=why)
+        # A worker that stood still since the call was started may have lost the task by now.
+        await self.guard.require(self.lease)
         log.info("tool started", tool=tool.name, execution_id=str(execution.id))
         context = ToolContext(
             task_id=self.lease.task_id,
@@ -250,7 +245,7 @@ class Run:
         self._started.update(
             call.id for call in recorded.executions if call.status == "running" and call.id != execution.id
         )
-        self.context = self.context.model_copy(update={"task": recorded.task})
+        self._update_task(**recorded.task)
 
     # -- where the run stands, read from what is recorded ----------------------------------------------------------
 

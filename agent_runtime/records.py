@@ -115,16 +115,21 @@ class Execution(_Row):
 
 
 class FileRow(_Row):
-    """A row of `files`: the newest version of one name."""
+    """A row of `files`: what is at one path of the workspace."""
 
     id: UUID
     task_id: UUID
     filename: str
+    kind: Literal["file", "folder", "link"] = "file"
     file_path: str
     file_size: int
     mime_type: str
     file_hash: str | None = None
     version: int = 1
+    is_executable: bool = False
+    link_target: str | None = None
+    is_stored: bool = True
+    is_temporary: bool = False
 
 
 class RunContext(_Row):
@@ -163,7 +168,8 @@ class ResultRecord(_Row):
 
     messages: list[Message]
     executions: list[Execution]
-    task: Task
+    task: dict[str, Any]
+    """What a result can change of the task: its plan, phases, progress and usage."""
 
 
 class Lease(_Row):

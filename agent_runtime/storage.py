@@ -16,13 +16,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import BinaryIO, NoReturn, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 
-from agent_runtime.errors import AgentRuntimeError, BytesDiffer, Denied, InvalidInput, NotFound, StorageUnavailable
+from agent_runtime.errors import (
+    AgentRuntimeError,
+    BytesDiffer,
+    Denied,
+    InvalidInput,
+    NotFound,
+    PathTaken,
+    StorageUnavailable,
+)
 
 BUCKET = "agent-files"
 
@@ -46,12 +54,19 @@ class Stored:
     sha256: str
 
 
-def storage_path(tenant_id: UUID | str, task_id: UUID | str, filename: str, version: int = 1) -> str:
-    """Where a file's bytes are in the bucket. A later version has a path of its own, since bytes never change."""
-    folder = f"{tenant_id}/{task_id}"
-    if version > 1:
-        folder = f"{folder}/.versions/{version}"
-    return f"{folder}/{storage_key(filename)}"
+def storage_path(tenant_id: UUID | str, task_id: UUID | str, filename: str) -> str:
+    """Where the bytes of a file that a person uploads are in the bucket."""
+    return f"{tenant_id}/{task_id}/{storage_key(filename)}"
+
+
+def content_path(tenant_id: UUID | str, task_id: UUID | str, sha256: str, *, temporary: bool = False) -> str:
+    """Where the bytes of a file that a run made are: the same bytes have the same path within a task.
+
+    Bytes of temporary files expire, so they have a path of their own each time: no other row can come to need them.
+    No key of a person's begins with a dot, and the policies refuse them one that does.
+    """
+    folder = f".temporary/{secrets.token_hex(8)}" if temporary else ".sha256"
+    return f"{tenant_id}/{task_id}/{folder}/{sha256}"
 
 
 def storage_key(filename: str) -> str:
@@ -80,16 +95,23 @@ class Storage:
         self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=not is_loopback(supabase_url))
 
     async def upload(
-        self, path: str, source: Path | bytes | BinaryIO, mime_type: str, *, replace: bool = False
+        self,
+        path: str,
+        source: Path | bytes | BinaryIO,
+        mime_type: str,
+        *,
+        replace: bool = False,
+        sha256: str | None = None,
     ) -> Stored:
         """Store the bytes of `source` at `path`; an open file is read from where it stands.
 
-        `replace` lets an upload be repeated after a crash; without it a path that is taken is refused.
-        Raises `StorageUnavailable`, `Denied`, `InvalidInput` (too large, taken, changed while being read), `OSError`.
+        A path that is taken is refused, unless `replace`. With `sha256` nothing is stored but bytes of that digest.
+        Raises `StorageUnavailable`, `Denied`, `BytesDiffer` (from `sha256`), `PathTaken`, `InvalidInput` (too large,
+        changed while being read), `OSError`.
         """
         if isinstance(source, Path):
             with source.open("rb") as file:
-                return await self.upload(path, file, mime_type, replace=replace)
+                return await self.upload(path, file, mime_type, replace=replace, sha256=sha256)
         reader = io.BytesIO(source) if isinstance(source, bytes) else source
         size_bytes = await asyncio.to_thread(_remaining, reader)
         digest = hashlib.sha256()
@@ -97,13 +119,21 @@ class Storage:
         headers |= {"content-type": mime_type, "content-length": str(size_bytes), "x-upsert": str(replace).lower()}
         try:
             answer = await self._http.post(
-                self._object(path), content=_chunks(reader, size_bytes, digest.update), headers=headers
+                self._object(path), content=_chunks(reader, size_bytes, digest, sha256), headers=headers
             )
         except httpx.HTTPError as error:
             raise self._unreachable(error) from None
         if not answer.is_success:
             self._refuse(answer, path)
         return Stored(size_bytes, digest.hexdigest())
+
+    async def size_of(self, path: str) -> int | None:
+        """How many bytes are at `path`; None when nothing is. Raises `StorageUnavailable`."""
+        try:
+            answer = await self._http.head(self._object(path), headers=await self._headers())
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+        return int(answer.headers.get("content-length", -1)) if answer.is_success else None
 
     async def download(self, path: str, target: Path | BinaryIO, *, sha256: str | None = None) -> Stored:
         """Write the bytes at `path` to `target`. A path appears whole and verified, or not at all.
@@ -186,7 +216,7 @@ class Storage:
         if status == httpx.codes.NOT_FOUND:
             return NotFound(f"Storage has no file {path}")
         if status == httpx.codes.CONFLICT:
-            return InvalidInput(f"Storage has a file {path} already")
+            return PathTaken(f"Storage has a file {path} already")
         if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             return InvalidInput(f"{path} is larger than Storage takes: raise its file size limit")
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
@@ -209,14 +239,19 @@ def _remaining(reader: BinaryIO) -> int:
     return end - here
 
 
-async def _chunks(reader: BinaryIO, size_bytes: int, saw: Callable[[bytes], Any]) -> AsyncIterator[bytes]:
+async def _chunks(
+    reader: BinaryIO, size_bytes: int, digest: hashlib._Hash, expected: str | None
+) -> AsyncIterator[bytes]:
     left = size_bytes
     while left:
         chunk = await asyncio.to_thread(reader.read, min(_CHUNK_BYTES, left))
         if not chunk:
             raise InvalidInput(f"the file became shorter while it was read: {left} of {size_bytes} bytes are missing")
         left -= len(chunk)
-        saw(chunk)
+        digest.update(chunk)
+        # Before the last piece: Storage keeps nothing of an upload that is broken off.
+        if not left and expected is not None and digest.hexdigest() != expected:
+            raise BytesDiffer("the file changed while it was being stored")
         yield chunk
 
 

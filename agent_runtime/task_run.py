@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import ExitStack
 
+import psycopg
 import structlog
 
 from agent_runtime.config import Settings
@@ -18,8 +20,9 @@ from agent_runtime.errors import (
     SchemaDiffers,
     Unavailable,
 )
-from agent_runtime.files import TaskFiles, workspace_of
+from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt, StopReason
+from agent_runtime.lease import LeaseGuard
 from agent_runtime.llm.chat import ChatModel
 from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
@@ -27,26 +30,32 @@ from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Sandbox
-from agent_runtime.toolbox.workspace import Workspace
+from agent_runtime.workspace_hold import hold_workspace
 
 log = structlog.get_logger()
 
 RETRY_FIRST_SECONDS = 10.0
 RETRY_LIMIT_SECONDS = 600.0
-FILE_LIMIT_BYTES = 104_857_600
 
 
 class TaskRunner:
     """Runs tasks with what the process has: settings, store, storage, tools, sandbox."""
 
     def __init__(
-        self, settings: Settings, store: Store, storage: Storage, registry: Registry, sandbox: Sandbox
+        self,
+        settings: Settings,
+        store: Store,
+        storage: Storage,
+        registry: Registry,
+        sandbox: Sandbox,
+        guard: LeaseGuard,
     ) -> None:
         self._settings = settings
         self._store = store
         self._storage = storage
         self._registry = registry
         self._sandbox = sandbox
+        self._guard = guard
 
     async def run(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         """Run to the end, and write the end down. Never raises for what a task does; when `interrupt` stops it, the
@@ -64,9 +73,10 @@ class TaskRunner:
     async def _to_end(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         run: Run | None = None
         try:
-            run = await self._prepare(lease, interrupt)
-            while not await self._write(lease, await run.to_end()):
-                await run.refresh()
+            with ExitStack() as held:
+                run = await self._prepare(lease, interrupt, held)
+                while not await self._write(lease, await run.to_end()):
+                    await run.refresh()
         except (LeaseLost, DatabaseUnavailable, SchemaDiffers):
             raise
         except LimitReached as limit:
@@ -79,6 +89,9 @@ class TaskRunner:
         except (ModelError, AgentRuntimeError) as error:
             log.warning("task failed", error=str(error))
             await self._store.settle(lease, "failed", None, str(error))
+        except psycopg.errors.UndefinedFunction:
+            # The database was upgraded beneath this release. The worker ends, and a newer one goes on with the task.
+            log.error("the database does not know this release's functions any more; the lease runs out")
         except Exception as error:
             # One task's crash must not take the worker, or the other tasks, down.
             log.exception("task failed for a reason of the runtime's own")
@@ -94,11 +107,18 @@ class TaskRunner:
         log.info("run suspended", reason=end.reason, status=status)
         return True
 
-    async def _prepare(self, lease: Lease, interrupt: Interrupt) -> Run:
+    async def _prepare(self, lease: Lease, interrupt: Interrupt, held: ExitStack) -> Run:
         context = await self._store.context(lease)
         model = await self._open_model(context)
-        workspace = await asyncio.to_thread(Workspace.create, workspace_of(self._settings.workspace_root, context.task))
-        limit_bytes = int(context.config.get("file_upload_max_size") or FILE_LIMIT_BYTES)
+        workspace = held.enter_context(hold_workspace(self._settings.workspace_root, context.task))
+        files = TaskFiles(
+            workspace,
+            self._storage,
+            context.task,
+            context.config,
+            configuration=context.agent.configuration,
+            patience_seconds=self._settings.storage_patience_seconds,
+        )
         return Run(
             lease=lease,
             store=self._store,
@@ -106,10 +126,11 @@ class TaskRunner:
             registry=self._registry,
             sandbox=self._sandbox,
             workspace=workspace,
-            files=TaskFiles(workspace, self._storage, context.task, limit_bytes),
+            files=files,
             settings=self._settings,
             context=context,
             interrupt=interrupt,
+            guard=self._guard,
         )
 
     async def _open_model(self, context: RunContext) -> ChatModel:

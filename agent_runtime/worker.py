@@ -262,7 +262,7 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
                 "the database has no schema of agent-runtime, or another release's: run `agent-runtime db apply`"
             ) from None
         require_known_version(SchemaStatus(installed=known["schema_version"]))
-        yield Worker(settings, store, keeper, TaskRunner(settings, store, storage, registry, sandbox), storage)
+        yield Worker(settings, store, keeper, TaskRunner(settings, store, storage, registry, sandbox, keeper), storage)
 
 
 async def _announce(store: Store, settings: Settings) -> dict[str, Any]:

@@ -17,9 +17,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agent_runtime.errors import AgentRuntimeError, ConfigError
 from agent_runtime.log import configure_logging
-from bench.report import Report, Steps, as_json, as_table, explained
+from bench.report import Findings, Steps, as_json, as_table, explained
 
-NAMES = ("claim_settle", "enqueue_to_start", "step_cost", "start_up", "idle_worker")
+NAMES = (
+    "claim_settle",
+    "enqueue_to_start",
+    "durable_step",
+    "start_up",
+    "idle_worker",
+    "zombie",
+    "cancel_latency",
+    "scale",
+    "workspace_travel",
+)
+
+WIDTH = 150
+"""Of a table in a file, in characters."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,8 +59,10 @@ async def _run(names: list[str], quick: bool, json_file: Path | None) -> None:
     from bench.machine import describe
 
     console, machine = Console(), await asyncio.to_thread(describe)
+    if not console.is_terminal:
+        console.width = WIDTH
     console.print(" · ".join(f"{key} {value}" for key, value in machine.items()), highlight=False)
-    reports: dict[str, Report] = {}
+    reports: dict[str, Findings] = {}
     for name in names:
         reports[name] = await _measure(name, quick)
         console.print()
@@ -59,12 +74,12 @@ async def _run(names: list[str], quick: bool, json_file: Path | None) -> None:
         _write(json_file, {"machine": machine, "quick": quick, "benchmarks": as_json(reports)})
 
 
-async def _measure(name: str, quick: bool) -> Report:
+async def _measure(name: str, quick: bool) -> Findings:
     module = importlib.import_module(f"bench.{name}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     # Redrawn seldom, because drawing takes time from what is measured.
     with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=2) as progress:
-        report: Report = await module.measure(quick, Steps(progress, progress.add_task(name, total=None)))
+        report: Findings = await module.measure(quick, Steps(progress, progress.add_task(name, total=None)))
     return report
 
 

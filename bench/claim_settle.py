@@ -8,21 +8,25 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from multiprocessing.synchronize import Barrier
 from uuid import uuid4
 
 from agent_runtime.db.store import open_store
 from agent_runtime.records import Lease
 from bench import plain
-from bench.postgres import Pair, connect, open_pair
+from bench.peers import dbos, missing, procrastinate
+from bench.postgres import Pair, connect, open_pair, peer_database
 from bench.queue import NotComparable, added, check_same, enqueue, recorded_rows
 from bench.report import Line, Report, Steps
 
 HOW = (
     "Each worker is a process with one connection and claims one task at a time. Bare loop: update … where id = "
     "(select … for no key update skip locked), then update to completed; no functions, triggers, audit or timeline. "
-    "With records: it writes the audit's and the timeline's rows too. Two commits a task everywhere."
+    "With records: it writes the audit's and the timeline's rows too. Two commits a task in these. procrastinate: its "
+    "workers, each of one job at a time. DBOS: a queue of workflows that do nothing, polled every {polling:g} s, each "
+    "process as many at once as it wants (its default), from the first start to the last end on record. Neither peer "
+    "has an audit."
 )
 WORKERS = (1, 4)
 PEOPLE = 20
@@ -34,6 +38,7 @@ BARRIER_SECONDS = 60.0
 Round = Callable[[], Awaitable[bool]]
 
 VARIANTS = ("bare loop", "bare loop with records", "ours")
+PEERS = {"procrastinate": procrastinate.open_rates, "dbos": dbos.open_rates}
 
 
 async def measure(quick: bool, steps: Steps) -> Report:
@@ -41,9 +46,17 @@ async def measure(quick: bool, steps: Steps) -> Report:
     rounds, tasks = (1, 12) if quick else (5, 600)
     steps.expect(rounds * len(WORKERS) * (len(VARIANTS) + 1))
     figures: dict[str, list[float]] = {}
+    left_out = {name: line for name in PEERS if (line := missing(name))}
     async with open_pair(people=PEOPLE, durable=not quick) as pair:
+        urls = {name: await peer_database(pair.postgres, name) for name in PEERS if name not in left_out}
+        if "procrastinate" in urls:
+            await procrastinate.install(urls["procrastinate"])
         for workers in WORKERS:
-            with _processes(workers) as pool:
+            async with AsyncExitStack() as closing:
+                pool = closing.enter_context(_processes(workers))
+                # The peers' processes take seconds to start: what only shows that it runs does without most of them.
+                chosen = urls if workers == 1 or not quick else {}
+                peers = {name: await closing.enter_async_context(PEERS[name](urls[name], workers)) for name in chosen}
                 for _ in range(rounds):
                     for variant in VARIANTS:
                         rate = await _round(pair, pool, variant, workers, tasks)
@@ -52,8 +65,11 @@ async def measure(quick: bool, steps: Steps) -> Report:
                     if workers > 1:
                         rate = await _round(pair, pool, "ours", workers, tasks, one_person=True)
                         figures.setdefault(_one_person(workers), []).append(rate)
+                    for name, peer in peers.items():
+                        figures.setdefault(_label(name, workers), []).append(await peer(tasks))
                     steps.done()
-    return Report("claim and settle", HOW, list(_lines(figures)))
+    how = " ".join([HOW.format(polling=dbos.POLLING_SECONDS), *left_out.values()])
+    return Report("claim and settle", how, list(_lines(figures)))
 
 
 def _lines(figures: dict[str, list[float]]) -> Iterator[Line]:
@@ -61,7 +77,10 @@ def _lines(figures: dict[str, list[float]]) -> Iterator[Line]:
         bare, recorded, ours = (_label(variant, workers) for variant in VARIANTS)
         yield Line(bare, "tasks/s", figures[bare])
         yield Line(recorded, "tasks/s", figures[recorded], against=(bare,))
-        yield Line(ours, "tasks/s", figures[ours], against=(bare, recorded))
+        peers = [peer for name in PEERS if (peer := _label(name, workers)) in figures]
+        for peer in peers:
+            yield Line(peer, "tasks/s", figures[peer], against=(bare,))
+        yield Line(ours, "tasks/s", figures[ours], against=(bare, recorded, *peers))
     crowded = _one_person(WORKERS[-1])
     yield Line(crowded, "tasks/s", figures[crowded], against=(_label("ours", WORKERS[-1]),))
 

@@ -1,10 +1,12 @@
-"""A step's three commits as plain SQL, one statement each: the turn with its call's intent, the start, the result.
+"""A step's commits as plain SQL, one statement each: the turn with its call's intent, the start, the result.
 
 They write the rows that `worker_record_turn`, `worker_start_execution` and `worker_finish_execution` write with their
-triggers: message, execution, usage, timeline, audit.
+triggers: message, execution, usage, timeline, audit. A start that is joined to its turn makes two commits of three.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 _TELL_EXECUTION = """
   select task_id, tenant_id, 'execution.status',
@@ -17,7 +19,52 @@ _TELL_MESSAGE = """
 """
 _AUDIT = "insert into public.audit_logs (actor, action, resource_type, resource_id, tenant_id, old_values, new_values)"
 
-TURN = f"""
+USAGE_IS_AUDITED = """
+select count(*) as count from public.audit_logs where resource_type = 'tasks' and new_values ? 'usage'
+  and not new_values ? 'status'
+"""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How our runtime writes a step, and the statements that do the same."""
+
+    joined: bool
+    """The turn starts its call, so there is no `start`."""
+    usage_is_audited: bool
+
+    @property
+    def turn(self) -> str:
+        """Gives `message_id` and `execution_id`."""
+        return _turn(self.joined, self.usage_is_audited)
+
+    @property
+    def start(self) -> str:
+        return _start(self.usage_is_audited)
+
+    @property
+    def finish(self) -> str:
+        # Where the turn counts the call, the result counts its seconds.
+        return _finish(self.joined, self.usage_is_audited)
+
+
+_COUNTED = """
+counted as (
+  update public.tasks set usage = %(usage)s, updated_at = now()
+  where id = %(task)s and lease_token = %(lease)s
+  returning *
+)
+"""
+_USED = "used as (update public.tools set usage_count = usage_count + 1 where name = %(tool)s)"
+_AUDIT_COUNTED = """
+  union all select 'worker', 'update', 'tasks', id, tenant_id, '{"usage": {}}'::jsonb,
+                   jsonb_build_object('usage', usage) from counted
+"""
+
+
+def _turn(joined: bool, usage_is_audited: bool) -> str:
+    status, started, used = ("running", "clock_timestamp()", f"{_USED},") if joined else ("pending", "null", "")
+    return f"""
 with said as (
   insert into public.messages (conversation_id, task_id, tenant_id, role, content, tool_calls, metadata, seq)
   select conversation_id, id, tenant_id, 'assistant', '', %(calls)s, %(metadata)s, nextval('public.messages_seq')
@@ -26,18 +73,16 @@ with said as (
 ),
 intended as (
   insert into public.tool_executions (
-    task_id, tenant_id, tool_id, message_id, input_parameters, started_at, tool_call_id, step, call_index, input_digest
+    task_id, tenant_id, tool_id, message_id, input_parameters, status, started_at, tool_call_id, step, call_index,
+    input_digest
   )
-  select task_id, tenant_id, (select id from public.tools where name = %(tool)s), id, %(arguments)s, null, %(call_id)s,
-         %(step)s, 0, encode(sha256(convert_to(%(arguments)s::jsonb::text, 'UTF8')), 'hex')
+  select task_id, tenant_id, (select id from public.tools where name = %(tool)s), id, %(arguments)s, '{status}',
+         {started}, %(call_id)s, %(step)s, 0, encode(sha256(convert_to(%(arguments)s::jsonb::text, 'UTF8')), 'hex')
   from said
   returning *
 ),
-counted as (
-  update public.tasks set usage = %(usage)s, updated_at = now()
-  where id = %(task)s and lease_token = %(lease)s
-  returning *
-),
+{used}
+{_COUNTED},
 told as (
   insert into public.task_events (task_id, tenant_id, kind, payload)
   {_TELL_MESSAGE} from said
@@ -47,37 +92,34 @@ audited as (
   {_AUDIT}
   select 'worker', 'insert', 'messages', id, tenant_id, null::jsonb, to_jsonb(said) from said
   union all select 'worker', 'insert', 'tool_executions', id, tenant_id, null, to_jsonb(intended) from intended
-  union all select 'worker', 'update', 'tasks', id, tenant_id, '{{"usage": {{}}}}'::jsonb,
-                   jsonb_build_object('usage', usage) from counted
+  {_AUDIT_COUNTED if usage_is_audited else ""}
 )
 select said.id as message_id, intended.id as execution_id from said, intended
 """
 
-START = f"""
+
+def _start(usage_is_audited: bool) -> str:
+    return f"""
 with started as (
   update public.tool_executions set status = 'running', started_at = clock_timestamp() where id = %(execution)s
   returning *
 ),
-used as (
-  update public.tools set usage_count = usage_count + 1 where name = %(tool)s
-),
-counted as (
-  update public.tasks set usage = %(usage)s, updated_at = now()
-  where id = %(task)s and lease_token = %(lease)s
-  returning *
-),
+{_USED},
+{_COUNTED},
 told as (
   insert into public.task_events (task_id, tenant_id, kind, payload) {_TELL_EXECUTION} from started
 )
 {_AUDIT}
 select 'worker', 'update', 'tool_executions', id, tenant_id, '{{"status": "pending", "started_at": null}}'::jsonb,
        jsonb_build_object('status', status, 'started_at', started_at) from started
-union all select 'worker', 'update', 'tasks', id, tenant_id, '{{"usage": {{}}}}'::jsonb,
-                 jsonb_build_object('usage', usage) from counted
+{_AUDIT_COUNTED if usage_is_audited else ""}
 """
 
-FINISH = f"""
-with finished as (
+
+def _finish(counts: bool, usage_is_audited: bool) -> str:
+    return f"""
+with {f"{_COUNTED}," if counts else ""}
+finished as (
   update public.tool_executions
   set status = 'completed', output_result = %(output)s, execution_time_ms = 0, completed_at = clock_timestamp()
   where id = %(execution)s
@@ -101,4 +143,5 @@ union all select 'worker', 'update', 'tool_executions', id, tenant_id,
                     "execution_time_ms": null}}'::jsonb,
                  jsonb_build_object('status', status, 'output_result', output_result, 'completed_at', completed_at,
                                     'execution_time_ms', execution_time_ms) from finished
+{_AUDIT_COUNTED if counts and usage_is_audited else ""}
 """

@@ -15,9 +15,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 
 from agent_runtime.db import schema
@@ -79,6 +81,19 @@ async def open_folder() -> AsyncIterator[Path]:
         yield folder
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def peer_database(postgres: LocalPostgres, name: str) -> str:
+    """A new and empty database on the same server, as its superuser, for a peer to install itself in."""
+    async with await connect(postgres.superuser_conninfo) as connection:
+        await connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+    return make_conninfo(postgres.superuser_conninfo, dbname=name)
+
+
+def url_of(conninfo: str) -> str:
+    """The same as a URL, for clients that know no other form."""
+    part = {name: quote(str(value), safe="") for name, value in conninfo_to_dict(conninfo).items()}
+    return f"postgresql://{part['user']}:{part['password']}@{part['host']}:{part['port']}/{part['dbname']}"
 
 
 async def connect(conninfo: str) -> Connection:

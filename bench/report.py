@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from string import ascii_letters
 from typing import Any, Literal
 
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-Unit = Literal["tasks/s", "ms", "s", "% of a core"]
+Unit = Literal["tasks/s", "ms", "s", "% of a core", "MB", "per s", ""]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,36 @@ class Report:
         return {name: line.ratio_to(named[name]) for name in line.against if name in named}
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What a system did with one late write."""
+
+    system: str
+    write: str
+    order: str
+    outcome: str
+    """`held`, `refused`, `accepted`, `not given away` or `not applicable`."""
+    told: str
+    """What the writer was told."""
+    says: str
+    """What the row says afterwards."""
+
+
+@dataclass
+class Verdicts:
+    """One benchmark's table of verdicts instead of figures: a row for each write, a column for each order."""
+
+    title: str
+    how: str
+    orders: Sequence[str]
+    found: list[Verdict]
+    notes: list[str]
+    """A line for each system: its version, and how it was called."""
+
+
+Findings = Report | Verdicts
+
+
 class Steps:
     """Tells the progress bar how far a benchmark is."""
 
@@ -65,8 +95,40 @@ class Steps:
         self._progress.advance(self._task, steps)
 
 
-def as_table(name: str, report: Report) -> Table:
+def as_table(name: str, found: Findings) -> Table:
     """For the terminal."""
+    return _table_of_figures(name, found) if isinstance(found, Report) else _table_of_verdicts(name, found)
+
+
+def _table_of_verdicts(name: str, found: Verdicts) -> Table:
+    table = Table(title=f"{name}: {found.title}", title_justify="left", show_lines=True)
+    for column in ("", "A's write", *found.orders):
+        table.add_column(column)
+    cells = {(verdict.system, verdict.write, verdict.order): _verdict(verdict) for verdict in found.found}
+    shown = ""
+    for system, write in dict.fromkeys((verdict.system, verdict.write) for verdict in found.found):
+        first, shown = system != shown, system
+        table.add_row(
+            system if first else "", write, *(cells.get((system, write, order), "") for order in found.orders)
+        )
+    return table
+
+
+def _verdict(verdict: Verdict) -> str:
+    match verdict.outcome:
+        case "held":
+            return "works"
+        case "refused":
+            return "refused"
+        case "accepted":
+            return f"[red]ACCEPTED[/red]: {verdict.says}"
+        case "not given away":
+            return "the rescue waits"
+        case _:
+            return "–"
+
+
+def _table_of_figures(name: str, report: Report) -> Table:
     table = Table(title=f"{name}: {report.title}", title_justify="left")
     table.add_column("")
     table.add_column("")
@@ -82,31 +144,34 @@ def as_table(name: str, report: Report) -> Table:
     return table
 
 
-def explained(report: Report) -> str:
+def explained(report: Findings) -> str:
     """What stands below the table."""
+    if isinstance(report, Verdicts):
+        return "\n".join([report.how, *report.notes])
     rounds = max((len(line.rounds) for line in report.lines), default=0)
     return f"{report.how} Rounds: {rounds}; a ratio is the median of the rounds' own."
 
 
-def as_json(reports: dict[str, Report]) -> dict[str, Any]:
-    """For programs: every round of every line."""
+def as_json(reports: dict[str, Findings]) -> dict[str, Any]:
+    """For programs: every round of every line, every verdict."""
+    return {name: asdict(found) if isinstance(found, Verdicts) else _figures(found) for name, found in reports.items()}
+
+
+def _figures(report: Report) -> dict[str, Any]:
     return {
-        name: {
-            "title": report.title,
-            "how": report.how,
-            "lines": [
-                {
-                    "what": line.what,
-                    "unit": line.unit,
-                    "median": line.median,
-                    "rounds": list(line.rounds),
-                    "ratios": report.ratios(line),
-                    "limit": line.limit,
-                }
-                for line in report.lines
-            ],
-        }
-        for name, report in reports.items()
+        "title": report.title,
+        "how": report.how,
+        "lines": [
+            {
+                "what": line.what,
+                "unit": line.unit,
+                "median": line.median,
+                "rounds": list(line.rounds),
+                "ratios": report.ratios(line),
+                "limit": line.limit,
+            }
+            for line in report.lines
+        ],
     }
 
 

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store, open_store
-from agent_runtime.lease import LeaseKeeper
+from agent_runtime.lease import LeaseGuard, LeaseKeeper
+from agent_runtime.records import Lease
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.worker import Worker
@@ -18,6 +19,16 @@ from bench.postgres import Database
 
 NOWHERE = "http://127.0.0.1:9"
 """Storage and model of a benchmark that uses neither."""
+
+
+class AlwaysHeld:
+    """The guard of a run whose lease nobody else can take."""
+
+    def surely_held(self, lease: Lease) -> bool:
+        return True
+
+    async def require(self, lease: Lease) -> None:
+        return
 
 
 def settings_for(database: Database, folder: Path, *, model_url: str = NOWHERE, tools: Path | None = None) -> Settings:
@@ -37,7 +48,7 @@ def settings_for(database: Database, folder: Path, *, model_url: str = NOWHERE, 
 @asynccontextmanager
 async def running_worker(
     settings: Settings,
-    make_runner: Callable[[Store, Storage], TaskRunner],
+    make_runner: Callable[[Store, Storage, LeaseGuard], TaskRunner],
     timed: Callable[[Store], Store] = lambda store: store,
 ) -> AsyncIterator[None]:
     """It listens, claims and runs until the block ends. `timed` may wrap the store that it works with."""
@@ -54,7 +65,7 @@ async def running_worker(
         )
         await opened.register("measured", 1, "0", 1)
         store = timed(opened)
-        worker = Worker(settings, store, keeper, make_runner(store, storage), storage)
+        worker = Worker(settings, store, keeper, make_runner(store, storage, keeper), storage)
         running = asyncio.create_task(worker.run())
         try:
             yield

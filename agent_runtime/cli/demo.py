@@ -101,8 +101,10 @@ async def _running(stack: Stack, progress: Progress) -> AsyncIterator[Person]:
 
 async def _hand_over(person: Person, task: TaskRow, console: Console, output: Path) -> None:
     """Download what the agent named as its result; each is compared with its recorded digest."""
+    from agent_runtime.person.records import current_files
+
     named = set((task.result or {}).get("files", []))
-    newest = {row.filename: row for row in await person.files(task.id) if row.filename in named}
+    newest = {row.filename: row for row in current_files(await person.files(task.id)) if row.filename in named}
     for name, row in sorted(newest.items()):
         target = output / Path(name).name
         stored = await person.download(row, target)

@@ -31,13 +31,21 @@ _NAME_BYTES = 200
 
 
 @files.command("list", epilog="Example: agent-runtime files list 3f2a…")
-def list_files(task_id: TaskId, as_json: Json = False) -> None:
+def list_files(
+    task_id: TaskId,
+    removed: Annotated[bool, typer.Option("--removed", help="Also those that the agent removed.")] = False,
+    as_json: Json = False,
+) -> None:
     """List a task's files: what was given and what was made, every version."""
+    from agent_runtime.person.records import current_files
+
     task = parse_id(task_id)
 
     async def work(person: Person) -> list[FileRow]:
         await person.task(task)
-        return await person.files(task)
+        rows = await person.files(task)
+        there = {row.filename for row in current_files(rows)}
+        return rows if removed else [row for row in rows if row.filename in there]
 
     found = as_person(work)
     if as_json:
@@ -48,7 +56,7 @@ def list_files(task_id: TaskId, as_json: Json = False) -> None:
             file.filename,
             str(file.version),
             size_text(file.file_size),
-            file.mime_type,
+            file.mime_type if file.kind == "file" else file.kind,
             "made" if file.execution_id else "given",
             time_text(file.created_at),
             (file.file_hash or "")[:12],
@@ -90,9 +98,12 @@ def get(
 
 def _wanted(rows: Sequence[FileRow], names: Sequence[str]) -> list[FileRow]:
     """The newest version of each file that is asked for."""
-    newest = {row.filename: row for row in rows}
+    from agent_runtime.person.records import current_files
+
+    newest = {row.filename: row for row in current_files(rows)}
     if not names:
-        made = [row for row in newest.values() if row.execution_id and not row.is_temporary]
+        # A repository's own files are the run's affair: in a folder of the person's, git would do what they say.
+        made = [row for row in newest.values() if row.execution_id and not row.is_temporary and not _is_of_git(row)]
         if not made:
             raise NotFound("the agent has made no files")
         return made
@@ -101,6 +112,10 @@ def _wanted(rows: Sequence[FileRow], names: Sequence[str]) -> list[FileRow]:
         known = ", ".join(one_line(name, 80) for name in newest) or "none"
         raise NotFound(f"the task has no file {one_line(missing[0])!r}; its files: {known}")
     return [newest[name] for name in dict.fromkeys(names)]
+
+
+def _is_of_git(row: FileRow) -> bool:
+    return ".git" in row.filename.casefold().split("/")
 
 
 async def _get_all(person: Person, rows: Sequence[FileRow], folder: Path, *, force: bool) -> list[dict[str, Any]]:

@@ -168,6 +168,9 @@ def _show(console: Console, task: TaskRow, executions: list[ExecutionRow], files
         line = call_line(call, row.status, row.execution_time_ms, row.error_message)
         console.print(Text.assemble((f"step {row.step:<3} ", "bright_black"), line, no_wrap=True, overflow="ellipsis"))
     for file in files:
+        if file.kind == "removed":
+            console.print(Text(f"- {one_line(file.filename)}", style="bright_black"))
+            continue
         console.print(Text(f"+ {one_line(file.filename)}  {size_text(file.file_size)}", style="blue"))
     if task.answer:
         console.print(f"\n{clean(task.answer)}\n")

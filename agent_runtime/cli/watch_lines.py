@@ -50,6 +50,8 @@ def describe(event: EventRow, timeline: Timeline, task_id: UUID) -> list[Text]:
             return _execution(payload, timeline)
         case "file.created":
             return _file(payload)
+        case "file.removed":
+            return [Text(f"- {one_line(str(payload.get('filename')))}", style="bright_black")]
     return []
 
 

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from agent_runtime.cli.output import STATUS_STYLES, clean, duration_text, one_line, size_text
 from agent_runtime.cli.watch_lines import CONTROL_TOOLS, call_line, describe
-from agent_runtime.person.records import EventRow, FileRow, TaskRow
+from agent_runtime.person.records import EventRow, FileRow, TaskRow, current_files
 from agent_runtime.person.timeline import Timeline
 
 _REDRAW_SECONDS = 0.125
@@ -213,7 +213,7 @@ def file_lines(task: TaskRow, files: Sequence[FileRow]) -> list[Text]:
     """The files that the agent made, the newest version of each, the deliverables first, and how to get them."""
     results = (task.result or {}).get("files")
     deliverables = [name for name in results if isinstance(name, str)] if isinstance(results, list) else []
-    newest = {file.filename: file for file in files if not file.is_temporary and file.execution_id}
+    newest = {file.filename: file for file in current_files(files) if not file.is_temporary and file.execution_id}
     if not newest:
         return []
     order = {name: place for place, name in enumerate(deliverables)}

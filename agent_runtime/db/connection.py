@@ -65,7 +65,8 @@ def connection_error(conninfo: str, error: psycopg.OperationalError) -> AgentRun
 
 def with_keepalives(conninfo: str) -> str:
     """The same connection string, kept alive, but for what it says of that itself."""
-    return make_conninfo(**{**KEEPALIVES, **conninfo_to_dict(conninfo)})
+    said = conninfo_to_dict(conninfo)
+    return make_conninfo(conninfo, **{name: value for name, value in KEEPALIVES.items() if name not in said})
 
 
 def describe(conninfo: str) -> str:

@@ -20,6 +20,8 @@ from agent_runtime.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
+RECONNECT_SECONDS = 5.0
+
 
 class PostgresStore(Store):
     """Open with `open_postgres`."""
@@ -77,6 +79,8 @@ async def open_postgres(
         max_size=connections,
         open=False,
         timeout=CONNECT_TIMEOUT_SECONDS,
+        # Its pauses between tries double; after so long it begins anew with the next call.
+        reconnect_timeout=RECONNECT_SECONDS,
         # A transaction pooler gives each statement another session, which knows nothing of prepared ones.
         kwargs={
             "autocommit": True,

@@ -183,9 +183,12 @@ class Person:
     # -- files -----------------------------------------------------------------------------------------------------
 
     async def files(self, task_id: UUID) -> list[FileRow]:
-        """The task's files, what was uploaded and what was made, every version, oldest first."""
+        """The task's files, what was uploaded and what was made, every version, oldest first.
+
+        That a step removed one is a version too; `current_files` picks what is there now.
+        """
         rows = await self._rows_of(task_id, "files", "*", ["created_at", "filename", "version"], None)
-        return [FileRow.model_validate(row) for row in rows]
+        return [FileRow.model_validate(row) for row in rows if row.get("kind", "file") in ("file", "removed")]
 
     async def download(self, file: FileRow, target: Path | BinaryIO) -> Stored:
         """Write a file's bytes to `target` and hold them against the recorded sha256.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -95,11 +96,12 @@ class MessageRow(_Row):
 
 
 class FileRow(_Row):
-    """A row of `files`. `filename` is its path in the workspace."""
+    """A row of `files`. `filename` is its path in the workspace; `kind` is `removed` where a step removed it."""
 
     id: UUID
     task_id: UUID | None = None
     filename: str
+    kind: str = "file"
     original_filename: str
     file_path: str
     file_size: int
@@ -107,8 +109,15 @@ class FileRow(_Row):
     file_hash: str | None = None
     version: int = 1
     is_temporary: bool = False
+    is_stored: bool = True
     execution_id: UUID | None = None
     created_at: Time
+
+
+def current_files(rows: Iterable[FileRow]) -> list[FileRow]:
+    """Of all versions, oldest first: the newest of each file that was not removed."""
+    newest = {row.filename: row for row in rows}
+    return [row for row in newest.values() if row.kind == "file"]
 
 
 class AgentRow(_Row):

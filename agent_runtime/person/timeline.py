@@ -202,6 +202,9 @@ class Timeline:
             )
         )
 
+    def _file_removed(self, payload: dict[str, Any]) -> None:
+        self.files = [file for file in self.files if file.filename != payload.get("filename")]
+
 
 _CHANGES = {
     "task.created": Timeline._task_created,
@@ -212,4 +215,5 @@ _CHANGES = {
     "message.created": Timeline._message_created,
     "execution.status": Timeline._execution_status,
     "file.created": Timeline._file_created,
+    "file.removed": Timeline._file_removed,
 }

@@ -9,33 +9,32 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.beneath import open_beneath
 from agent_runtime.toolbox.identity import give_to_sandbox
+from agent_runtime.toolbox.snapshot import (
+    DEPTH_LIMIT,
+    ENTRIES_LIMIT,
+    FOLDER_FLAGS,
+    TEMPORARY_PREFIX,
+    Entry,
+    Skip,
+    Snapshot,
+    is_utf8,
+    take_snapshot,
+)
 
 SANDBOX_PATH = "/workspace"
 """Where a sandboxed command sees the workspace; a model that names it means the workspace."""
 
 FILE_LIMIT_BYTES = 32 * 1024 * 1024
-DEPTH_LIMIT = 64
-_TEMPORARY = ".~"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A regular file of the workspace. `path` is relative, with forward slashes."""
-
-    path: str
-    size_bytes: int
-    mtime_ns: int
 
 
 class Workspace:
@@ -48,7 +47,7 @@ class Workspace:
     def create(cls, root: Path) -> Workspace:
         """The workspace at `root`, made if need be, closed to others and writable for sandboxed commands."""
         root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(root, _FOLDER)
+        descriptor = os.open(root, FOLDER_FLAGS)
         try:
             os.fchmod(descriptor, 0o700)
             give_to_sandbox(descriptor)
@@ -73,7 +72,7 @@ class Workspace:
         """`path` as the workspace knows it: relative, without dots. The root itself is `.`."""
         if not path.strip():
             raise ToolRefused("the path is empty; name a file relative to the workspace")
-        if "\0" in path or len(path) > 4096 or not _is_utf8(path):
+        if "\0" in path or len(path) > 4096 or not is_utf8(path):
             raise ToolRefused("the path holds a NUL or undecodable character, or is over 4096 characters long")
         pure = PurePosixPath(path)
         for prefix in (SANDBOX_PATH, str(self.root)):
@@ -132,23 +131,58 @@ class Workspace:
             finally:
                 os.close(descriptor)
 
-    def adopt(self, source: Path, path: str) -> None:
+    def adopt(self, source: Path, path: str, *, executable: bool = False) -> None:
         """Move a file of the worker's own into the workspace, replacing what is at `path`. One file system only."""
         folder, _, name = self.relative(path).rpartition("/")
         with self._explained(path):
             descriptor = self._make_folder(folder)
             try:
                 with source.open("rb") as file:
-                    os.fchmod(file.fileno(), 0o644)
+                    os.fchmod(file.fileno(), 0o755 if executable else 0o644)
                     give_to_sandbox(file.fileno())
                 os.replace(source, name, dst_dir_fd=descriptor)
             finally:
                 os.close(descriptor)
 
+    def make_folder(self, path: str) -> None:
+        """A folder, with those above it; one that is there stays as it is."""
+        with self._explained(path):
+            os.close(self._make_folder(self.relative(path)))
+
+    def make_link(self, path: str, target: str) -> None:
+        """A symbolic link to wherever `target` leads; nothing here follows it out."""
+        with self._parent(path) as (folder, name):
+            os.symlink(target, name, dir_fd=folder)
+
+    def set_executable(self, path: str, executable: bool) -> None:
+        """Whether everybody who may read the file may run it."""
+        with self.open(path) as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o666
+            os.fchmod(file.fileno(), mode | (mode & 0o444) >> 2 if executable else mode)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or a folder with all that is in it; nothing there is fine."""
+        with suppress(FileNotFoundError), self._parent(path, make=False) as (folder, name):
+            if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                shutil.rmtree(name, dir_fd=folder)
+            else:
+                os.unlink(name, dir_fd=folder)
+
+    def remove_folder(self, path: str) -> bool:
+        """Remove a folder if it is empty; whether it was."""
+        try:
+            with self._parent(path, make=False) as (folder, name):
+                os.rmdir(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                return False
+            raise
+        return True
+
     def entries(self, path: str = ".", depth: int = DEPTH_LIMIT) -> Iterator[tuple[str, os.stat_result]]:
         """The files and folders below a folder, by name, as (relative path, stat); links are left out."""
         with self._explained(path):
-            descriptor = open_beneath(self.root, self.relative(path), _FOLDER)
+            descriptor = open_beneath(self.root, self.relative(path), FOLDER_FLAGS)
         prefix = "" if self.relative(path) == "." else f"{self.relative(path)}/"
         try:
             yield from _walk(descriptor, prefix, min(depth, DEPTH_LIMIT))
@@ -156,27 +190,40 @@ class Workspace:
             os.close(descriptor)
 
     def scan(self, limit: int = 10_000) -> list[Entry]:
-        """The regular files, sorted by path, at most `limit`; links, devices and undecodable names are left out."""
-        found: list[Entry] = []
-        for path, status in self.entries():
-            if stat.S_ISREG(status.st_mode):
-                found.append(Entry(path, status.st_size, status.st_mtime_ns))
-            if len(found) >= limit:
-                break
-        return sorted(found, key=lambda entry: entry.path)
+        """The regular files, sorted by path, of at most `limit` entries; links and devices are left out."""
+        return sorted(self.snapshot(limit=limit).files.values(), key=lambda entry: entry.path)
+
+    def snapshot(self, skip: Skip | None = None, limit: int = ENTRIES_LIMIT) -> Snapshot:
+        """What is there, in one pass, without opening a file."""
+        with self._explained("."):
+            descriptor = os.open(self.root, FOLDER_FLAGS)
+            try:
+                return take_snapshot(descriptor, skip, limit)
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def _parent(self, path: str, *, make: bool = True) -> Iterator[tuple[int, str]]:
+        """The folder of `path`, open, and the name in it. Raises `OSError` for what the body does."""
+        folder, _, name = self.relative(path).rpartition("/")
+        descriptor = self._make_folder(folder) if make else open_beneath(self.root, folder or ".", FOLDER_FLAGS)
+        try:
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
 
     def _make_folder(self, path: str) -> int:
-        descriptor = os.open(self.root, _FOLDER)
+        descriptor = os.open(self.root, FOLDER_FLAGS)
         made = ""
         for name in filter(None, path.split("/")):
             made = f"{made}/{name}".lstrip("/")
             try:
                 with suppress(FileExistsError):
                     os.mkdir(name, 0o755, dir_fd=descriptor)
-                    folder = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+                    folder = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=descriptor)
                     give_to_sandbox(folder)
                     os.close(folder)
-                below = open_beneath(self.root, made, _FOLDER)
+                below = open_beneath(self.root, made, FOLDER_FLAGS)
             finally:
                 os.close(descriptor)
             descriptor = below
@@ -192,7 +239,7 @@ class Workspace:
 
 def _replace(folder: int, name: str, content: bytes) -> None:
     mode = _mode_of_existing(folder, name)
-    temporary = f"{_TEMPORARY}{secrets.token_hex(8)}"
+    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -221,9 +268,9 @@ def _mode_of_existing(folder: int, name: str) -> int:
 
 def _walk(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(folder) as listing:
-        names = sorted(entry.name for entry in listing if _is_utf8(entry.name))
+        names = sorted(entry.name for entry in listing if is_utf8(entry.name))
     for name in names:
-        if name.startswith(_TEMPORARY):
+        if name.startswith(TEMPORARY_PREFIX):
             continue
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -239,21 +286,13 @@ def _walk(folder: int, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_r
 
 def _walk_below(folder: int, name: str, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_result]]:
     try:
-        below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+        below = os.open(name, FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
     except OSError:
         return
     try:
         yield from _walk(below, prefix, depth)
     finally:
         os.close(below)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 _REASONS = {

@@ -1,14 +1,17 @@
 -- Who must approve a call, and what becomes of calls that nobody decided about.
 
 create or replace function private.approvals_for(p_tool public.tools, p_agent uuid) returns integer
-language sql stable security definer set search_path = '' as $$
-  select case
-    when p_tool.requires_confirmation then p_tool.approvals_required
-    when p_tool.security_level = 'dangerous' and not exists (
-      select from public.agents a where a.id = p_agent and p_tool.name = any (a.standing_permissions)
-    ) then p_tool.approvals_required
-    else 0
-  end
+language plpgsql stable security definer set search_path = '' as $$
+begin
+  if p_tool.requires_confirmation then
+    return p_tool.approvals_required;
+  elsif p_tool.security_level <> 'dangerous' then
+    return 0;
+  elsif exists (select from public.agents a where a.id = p_agent and p_tool.name = any (a.standing_permissions)) then
+    return 0;
+  end if;
+  return p_tool.approvals_required;
+end
 $$;
 comment on function private.approvals_for(public.tools, uuid) is 'How many people must approve a call of this tool by this agent.';
 
@@ -26,15 +29,15 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 create or replace function private.tool_message(
-  p_task public.tasks, p_execution public.tool_executions, p_content text, p_status text
+  p_task public.tasks, p_execution public.tool_executions, p_tool text, p_content text, p_status text
 ) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
   perform private.add_message(
     p_task, 'tool', p_content,
     jsonb_build_object(
-      'tool', (select t.name from public.tools t where t.id = p_execution.tool_id), 'execution_id', p_execution.id,
-      'step', p_execution.step, 'call_index', p_execution.call_index, 'status', p_status
+      'tool', coalesce(p_tool, (select t.name from public.tools t where t.id = p_execution.tool_id)),
+      'execution_id', p_execution.id, 'step', p_execution.step, 'call_index', p_execution.call_index, 'status', p_status
     ),
     null, p_execution.tool_call_id
   );
@@ -74,7 +77,7 @@ begin
     returning * into v_execution;
     continue when not found;
     perform private.tool_message(
-      v_task, v_execution, 'This call was not run: nobody decided about it in time. Go on without it, or say why it is needed.',
+      v_task, v_execution, null, 'This call was not run: nobody decided about it in time. Go on without it, or say why it is needed.',
       'denied'
     );
     perform private.wake(v_task, array['approval']);

@@ -11,13 +11,17 @@
 --   AR004 approval missing    AR005 invalid input       AR006 limit reached
 --   AR007 releases do not fit together
 create or replace function private.lock_conversation(p_conversation uuid) returns void
-language sql security definer set search_path = '' as $$
-  select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201))
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201));
+end
 $$;
 
 create or replace function private.digest(p_value jsonb) returns text
-language sql immutable set search_path = '' as $$
-  select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p_value::text, 'UTF8')), 'hex')
+language plpgsql immutable set search_path = '' as $$
+begin
+  return pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p_value::text, 'UTF8')), 'hex');
+end
 $$;
 
 create or replace function private.append_event(p_task uuid, p_conversation uuid, p_tenant uuid, p_kind text, p_payload jsonb)
@@ -68,7 +72,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 comment on function private.has_unseen_message(public.tasks) is 'Whether a person wrote something that the model''s last turn had not seen.';
 
-create or replace function private.leased_task(p_task uuid, p_lease uuid) returns public.tasks
+create or replace function private.leased_task(p_task uuid, p_lease uuid, p_release text default null) returns public.tasks
 language plpgsql security definer set search_path = '' as $$
 declare
   v_task public.tasks;
@@ -76,20 +80,17 @@ begin
   -- Lock first, compare after: a rescue that commits while we wait for the lock is then seen, and the late write refused.
   select * into v_task from public.tasks t where t.id = p_task for no key update;
   if not found or v_task.status <> 'running' or v_task.lease_token is distinct from p_lease then
+    if v_task.last_release = p_release then
+      return null;  -- given back in this very way: a repetition, whose first answer was lost
+    end if;
     raise exception using errcode = 'AR001', message = format('the lease on task %s is lost', p_task);
   end if;
   perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || coalesce(v_task.worker_id::text, '?'), true);
   return v_task;
 end
 $$;
-comment on function private.leased_task(uuid, uuid) is 'Locks and returns the task, or raises AR001. Every fenced write begins with it.';
-
-create or replace function private.was_released(p_task uuid, p_release text) returns boolean
-language sql stable security definer set search_path = '' as $$
-  select exists (select from public.tasks t where t.id = p_task and t.last_release = p_release)
-$$;
-comment on function private.was_released(uuid, text) is
-  'Whether a lease was given back in this very way: then the call that asks is a repetition, whose first answer was lost.';
+comment on function private.leased_task(uuid, uuid, text) is
+  'Locks and returns the task, or raises AR001; null when the lease was given back as p_release says. Every fenced write begins with it.';
 
 create or replace function private.execution_of(p_task uuid, p_execution uuid) returns public.tool_executions
 language plpgsql security definer set search_path = '' as $$

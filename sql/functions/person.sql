@@ -314,7 +314,7 @@ begin
   returning * into v_execution;
   if not p_approve then
     perform private.tool_message(
-      v_task, v_execution, coalesce('The person denied this call: ' || nullif(p_reason, ''), 'The person denied this call.'), 'denied'
+      v_task, v_execution, null, coalesce('The person denied this call: ' || nullif(p_reason, ''), 'The person denied this call.'), 'denied'
     );
   end if;
   perform private.wake(v_task, array['approval']);
@@ -373,7 +373,7 @@ begin
       );
     else
       perform private.tool_message(
-        v_task, v_execution, 'The worker stopped while this call was running. A person looked: ' || v_said, v_execution.status
+        v_task, v_execution, null, 'The worker stopped while this call was running. A person looked: ' || v_said, v_execution.status
       );
     end if;
     perform private.wake(v_task, array['doubt', 'approval']);

@@ -148,7 +148,8 @@ language sql security definer set search_path = '' as $$
 $$;
 
 create or replace function private.make_due() returns void
-language sql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' as $$
+begin
   update public.tasks t set run_after = null
   where t.id in (
     select d.id from public.tasks d
@@ -156,7 +157,8 @@ language sql security definer set search_path = '' as $$
     order by d.run_after
     limit 1000
     for no key update skip locked
-  )
+  );
+end
 $$;
 
 create or replace function public.worker_reap(p_limit integer default 100)

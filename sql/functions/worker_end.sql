@@ -6,10 +6,10 @@ declare
   v_task public.tasks;
   v_release text := p_lease || ' suspend ' || p_reason;
 begin
-  if private.was_released(p_task, v_release) then
+  v_task := private.leased_task(p_task, p_lease, v_release);
+  if v_task.id is null then
     return (select t.status from public.tasks t where t.id = p_task);
   end if;
-  v_task := private.leased_task(p_task, p_lease);
   if p_reason is null or p_reason not in ('answer', 'approval', 'doubt', 'children', 'schedule', 'pause') then
     raise exception using errcode = 'AR005', message = format('a task cannot wait for %s', to_jsonb(left(p_reason, 100)));
   end if;
@@ -75,10 +75,10 @@ begin
   if p_status is null or p_status not in ('completed', 'failed', 'cancelled') then
     raise exception using errcode = 'AR005', message = format('a task cannot settle as %s', p_status);
   end if;
-  if private.was_released(p_task, v_release) then
+  v_task := private.leased_task(p_task, p_lease, v_release);
+  if v_task.id is null then
     return true;
   end if;
-  v_task := private.leased_task(p_task, p_lease);
   if p_status = 'completed' and private.has_unseen_message(v_task) then
     return false;
   end if;
@@ -116,10 +116,10 @@ declare
   v_task public.tasks;
   v_release text := p_lease || ' release';
 begin
-  if private.was_released(p_task, v_release) then
+  v_task := private.leased_task(p_task, p_lease, v_release);
+  if v_task.id is null then
     return;
   end if;
-  v_task := private.leased_task(p_task, p_lease);
   if v_task.cancel_requested_at is not null then
     perform private.end_task(v_task, 'cancelled', null, null, v_release);
     return;

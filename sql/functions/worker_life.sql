@@ -45,20 +45,33 @@ begin
     with asked as (
       select a.task_id, a.lease from unnest(p_tasks, p_leases) as a (task_id, lease)
     ),
+    free as (
+      -- One task whose row somebody holds must not keep the others' leases from being renewed.
+      select t.id, t.lease_token
+      from public.tasks t
+      join asked a on a.task_id = t.id
+      where t.status = 'running' and t.lease_token = a.lease
+      order by t.id
+      for no key update of t skip locked
+    ),
     renewed as (
       update public.tasks t
       set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
-      from asked a
-      where t.id = a.task_id and t.lease_token = a.lease and t.status = 'running'
-      returning t.id, t.cancel_requested_at, t.pause_requested_at
+      from free f
+      where t.id = f.id
+      returning t.id, t.lease_token, t.cancel_requested_at, t.pause_requested_at
     )
     select a.task_id, r.id is not null, r.cancel_requested_at is not null, r.pause_requested_at is not null
     from asked a
-    left join renewed r on r.id = a.task_id;
+    left join renewed r on r.id = a.task_id and r.lease_token = a.lease
+    -- Of one that is held but locked nothing is said: neither renewed nor lost.
+    where r.id is not null
+       or not exists (select from public.tasks t where t.id = a.task_id and t.status = 'running' and t.lease_token = a.lease);
 end
 $$;
 comment on function public.worker_renew(uuid, uuid[], uuid[], double precision) is
-  'Prolongs the leases that are still held and says of each task whether it is, and whether somebody asked to stop it.';
+  'Prolongs the leases that are still held and says of each task whether it is, and whether somebody asked to stop it. Of a task whose '
+  'row is locked at the moment it says nothing: ask again.';
 
 create or replace function public.worker_stopped(p_worker uuid) returns void
 language sql security definer set search_path = '' as $$

@@ -38,16 +38,7 @@ begin
       join public.tools t on t.id = e.tool_id
       where e.task_id = v_task.id
     ),
-    -- The workspace begins with the conversation's files, each in its newest version, so that a later task can go on.
-    'files', (
-      select coalesce(jsonb_agg(to_jsonb(f) order by f.created_at), '[]')
-      from (
-        select distinct on (f.filename) f.*
-        from public.files f
-        where f.conversation_id = v_task.conversation_id and (f.expires_at is null or f.expires_at > now())
-        order by f.filename, f.created_at desc, f.version desc
-      ) f
-    ),
+    'files', private.workspace_files(v_task),
     'config', (select coalesce(jsonb_object_agg(c.config_key, c.config_value), '{}') from public.system_config c)
   );
 end
@@ -55,9 +46,11 @@ $$;
 comment on function public.worker_context(uuid, uuid) is 'Everything that a run is rebuilt from: nothing of it is kept by a worker.';
 
 create or replace function private.execution_record(p_execution public.tool_executions, p_tool public.tools) returns jsonb
-language sql immutable set search_path = '' as $$
-  select pg_catalog.to_jsonb(p_execution) - 'tenant_id'
-    || pg_catalog.jsonb_build_object('tool_name', p_tool.name, 'retry_class', p_tool.retry_class)
+language plpgsql immutable set search_path = '' as $$
+begin
+  return pg_catalog.to_jsonb(p_execution) - 'tenant_id'
+    || pg_catalog.jsonb_build_object('tool_name', p_tool.name, 'retry_class', p_tool.retry_class);
+end
 $$;
 
 create or replace function public.worker_record_turn(
@@ -263,13 +256,16 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_task public.tasks := private.leased_task(p_task, p_lease);
   v_execution public.tool_executions := private.execution_of(p_task, p_execution);
+  v_tool public.tools;
   v_next public.tool_executions;
 begin
+  select * into v_tool from public.tools t where t.id = v_execution.tool_id;
   if p_status is null or p_status not in ('completed', 'failed', 'in_doubt') then
     raise exception using errcode = 'AR005', message = format('an execution cannot finish as %s', p_status);
   end if;
   if v_execution.status = p_status then
-    return private.result_record(v_task, v_execution, p_next, p_seen);  -- recorded already: the answer was lost on its way
+    -- Recorded already: the answer was lost on its way.
+    return private.result_record(v_task, v_execution, v_tool, p_next, p_seen);
   end if;
   p_effect := private.json(p_effect);
   p_files := coalesce(private.json(p_files), '[]');
@@ -284,7 +280,11 @@ begin
   returning * into v_execution;
   -- A doubt about what people had to approve is theirs to settle, and the model hears what they say (settle_execution).
   if p_status <> 'in_doubt' or v_execution.approvals_needed = 0 then
-    perform private.tool_message(v_task, v_execution, p_content || private.edited_note(v_execution), p_status);
+    if v_execution.original_parameters is not null then
+      p_content := p_content || E'\n\nA person changed the arguments before approving. What was run instead: '
+        || left(v_execution.input_parameters::text, 4096);
+    end if;
+    perform private.tool_message(v_task, v_execution, v_tool.name, p_content, p_status);
   end if;
   if p_files <> '[]' then
     perform private.add_files(v_task, p_execution, p_files);
@@ -292,7 +292,9 @@ begin
   if p_effect is not null and p_status = 'completed' then
     perform private.apply_effect(v_task, p_effect);
   end if;
-  v_next := private.next_to_start(v_task, p_next);
+  if p_next is not null then
+    v_next := private.next_to_start(v_task, p_next);
+  end if;
   if v_next.id is not null then
     v_task.usage := private.bump_usage(v_task.usage, '{"tool_calls": 1}');
     update public.tool_executions e set status = 'running', started_at = clock_timestamp() where e.id = p_next;
@@ -302,15 +304,16 @@ begin
         v_task.usage,
         jsonb_build_object(
           'tool_seconds', coalesce(p_execution_time_ms, 0) / 1000.0,
-          'output_bytes', octet_length(p_content) + (
-            select coalesce(sum((f.value ->> 'file_size')::bigint), 0) from jsonb_array_elements(p_files) f
-          )
+          'output_bytes', octet_length(p_content) + case
+            when p_files = '[]' then 0
+            else (select coalesce(sum((f.value ->> 'file_size')::bigint), 0) from jsonb_array_elements(p_files) f)
+          end
         )
       ),
-      tainted = t.tainted or coalesce((select n.taints from public.tools n where n.id = v_next.tool_id), false)
+      tainted = t.tainted or (v_next.id is not null and (select n.taints from public.tools n where n.id = v_next.tool_id))
   where t.id = p_task
   returning * into v_task;
-  return private.result_record(v_task, v_execution, p_next, p_seen);
+  return private.result_record(v_task, v_execution, v_tool, p_next, p_seen);
 end
 $$;
 comment on function public.worker_finish_execution(
@@ -339,27 +342,25 @@ begin
 end
 $$;
 
-create or replace function private.edited_note(p_execution public.tool_executions) returns text
-language sql immutable set search_path = '' as $$
-  select case
-    when p_execution.original_parameters is null then ''
-    else E'\n\nA person changed the arguments before approving. What was run instead: ' || left(p_execution.input_parameters::text, 4096)
-  end
-$$;
-
 create or replace function private.result_record(
-  p_task public.tasks, p_execution public.tool_executions, p_next uuid, p_seen bigint
+  p_task public.tasks, p_execution public.tool_executions, p_tool public.tools, p_next uuid, p_seen bigint
 ) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
     'messages', private.messages_after(p_task.conversation_id, p_seen),
-    'executions', (
-      select jsonb_agg(private.execution_record(e, t) order by e.step, e.call_index)
-      from public.tool_executions e
-      join public.tools t on t.id = e.tool_id
-      where e.id in (p_execution.id, p_next)
-    ),
-    'task', to_jsonb(p_task) - 'search' - 'description'
+    'executions', jsonb_build_array(private.execution_record(p_execution, p_tool)) || case
+      when p_next is null then '[]'
+      else (
+        select coalesce(jsonb_agg(private.execution_record(e, t)), '[]')
+        from public.tool_executions e
+        join public.tools t on t.id = e.tool_id
+        where e.id = p_next and e.task_id = p_task.id
+      )
+    end,
+    'task', jsonb_build_object(
+      'plan', p_task.plan, 'current_phase', p_task.current_phase, 'total_phases', p_task.total_phases,
+      'progress_percentage', p_task.progress_percentage, 'usage', p_task.usage
+    )
   )
 $$;
 

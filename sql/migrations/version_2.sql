@@ -26,7 +26,12 @@ begin
   drop function if exists private.audit_is_on();
   drop function if exists private.end_task(public.tasks, text, jsonb, text);
   drop function if exists private.still_waits(uuid, text);
+  drop function if exists private.leased_task(uuid, uuid);
   drop trigger if exists count_usage on public.tool_executions;
+  drop trigger if exists notify_control on public.tasks;
+  drop function if exists private.notify_control();
+  -- Written by triggers alone, with the tenant of their task.
+  alter table public.task_events drop constraint if exists task_events_tenant_id_fkey;
 
   alter table public.tasks drop constraint if exists tasks_wait_reason_check;
   alter table public.tasks add constraint tasks_wait_reason_check
@@ -35,7 +40,7 @@ begin
   alter table public.task_events drop constraint if exists task_events_kind_check;
   alter table public.task_events add constraint task_events_kind_check check (
     kind in ('task.created', 'task.status', 'task.plan', 'task.control', 'task.notice', 'message.created',
-             'execution.status', 'execution.decision', 'file.created')
+             'execution.status', 'execution.decision', 'file.created', 'file.removed')
   );
 
   drop index if exists public.idx_tasks_title_description_english_gin;

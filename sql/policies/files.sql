@@ -7,6 +7,6 @@ drop policy if exists "Users can add files to own tasks" on public.files;
 create policy "Users can add files to own tasks" on public.files
   for insert to authenticated
   with check (
-    uploaded_by = (select private.me()) and (select private.can_write()) and execution_id is null
+    uploaded_by = (select private.me()) and (select private.can_write()) and execution_id is null and kind = 'file' and is_stored
     and exists (select from public.tasks t where t.id = task_id and t.user_id = (select private.me()))
   );

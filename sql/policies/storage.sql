@@ -1,5 +1,6 @@
--- The bytes of files, in Supabase Storage's private bucket agent-files, at {tenant}/{task}/{filename}. Where there is no
--- Storage (a plain Postgres), there is nothing to protect here.
+-- The bytes of files, in Supabase Storage's private bucket agent-files: what a person uploads at {tenant}/{task}/{filename},
+-- what a run makes at {tenant}/{task}/.sha256/{sha256}. Where there is no Storage (a plain Postgres), there is nothing to
+-- protect here.
 
 create or replace function private.may_upload(p_name text) returns boolean
 language plpgsql stable security definer set search_path = '' as $$
@@ -10,7 +11,8 @@ begin
   return private.can_write()
     and split_part(p_name, '/', 1) = private.my_tenant()::text
     and v_task ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-    and split_part(p_name, '/', 3) <> ''
+    -- Whatever begins with a dot is the worker's: what is at .sha256/ has to have that sha256.
+    and split_part(p_name, '/', 3) <> '' and not starts_with(split_part(p_name, '/', 3), '.')
     and not exists (select from public.tasks t where t.id = v_task::uuid and t.user_id is distinct from private.me());
 end
 $$;

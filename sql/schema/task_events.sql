@@ -5,11 +5,12 @@ create table if not exists public.task_events (
   task_id uuid not null references public.tasks (id) on delete cascade,
   kind varchar(50) not null check (
     kind in ('task.created', 'task.status', 'task.plan', 'task.control', 'task.notice', 'message.created',
-             'execution.status', 'execution.decision', 'file.created')
+             'execution.status', 'execution.decision', 'file.created', 'file.removed')
   ),
   payload jsonb not null default '{}',
   created_at timestamptz not null default now(),
-  tenant_id uuid not null references public.tenants (id) on delete cascade
+  -- Of its task, written by triggers alone; it goes with the task.
+  tenant_id uuid not null
 );
 create index if not exists idx_task_events_task_id on public.task_events (task_id, id);
 create index if not exists idx_task_events_tenant_id on public.task_events (tenant_id);

@@ -5,6 +5,7 @@ insert into public.system_config (config_key, config_value, description) values
   ('default_model', '"qwen3:8b"', 'Modelo de lenguaje por defecto'),
   ('max_conversation_history', '100', 'Número máximo de mensajes en el historial'),
   ('file_upload_max_size', '104857600', 'Tamaño máximo de archivo en bytes (100MB)'),
+  ('workspace_max_size', '1073741824', 'Tamaño máximo de los archivos de una tarea en bytes (1GB)'),
   ('session_timeout', '3600', 'Tiempo de expiración de sesión en segundos'),
   ('enable_audit_logging', 'true', 'Habilitar logging de auditoría'),
   ('max_concurrent_tasks', '10', 'Número máximo de tareas concurrentes por usuario'),

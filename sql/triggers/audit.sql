@@ -69,11 +69,6 @@ declare
   v_ip inet;
   v_agent text;
 begin
-  if exists (
-    select from public.system_config c where c.config_key = 'enable_audit_logging' and c.config_value <> 'true'::jsonb
-  ) then
-    return null;
-  end if;
   if tg_op = 'DELETE' then
     v_old := to_jsonb(old);
     v_row := v_old;
@@ -81,6 +76,15 @@ begin
     v_new := to_jsonb(new) - 'search';
     v_row := v_new;
   else
+    -- Renewals and usage counts.
+    if tg_table_name = 'tasks' then
+      if new.status = old.status and (
+        new.lease_expires_at is distinct from old.lease_expires_at
+        or (new.usage is distinct from old.usage and new.tainted = old.tainted)
+      ) then
+        return null;
+      end if;
+    end if;
     v_row := to_jsonb(new);
     v_old := to_jsonb(old);
     select jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value) into v_old, v_new
@@ -97,7 +101,11 @@ begin
     v_old := v_old || case when v_old ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
     v_new := v_new || case when v_new ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
   end if;
-  v_uid := auth.uid();
+  -- auth.uid() reads one of the two, and costs more than looking whether there is anything to read.
+  if coalesce(current_setting('request.jwt.claims', true), '') <> ''
+     or coalesce(current_setting('request.jwt.claim.sub', true), '') <> '' then
+    v_uid := auth.uid();
+  end if;
   if v_uid is not null then
     select u.id into v_user from public.users u where u.id = v_uid;
     v_actor := 'user:' || v_uid;
@@ -114,12 +122,14 @@ begin
   insert into public.audit_logs (
     user_id, actor, action, resource_type, resource_id, old_values, new_values, ip_address, user_agent, tenant_id
   )
-  values (
+  select
     v_user, v_actor, lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid,
     case when v_old is not null then private.masked(v_old) end,
     case when v_new is not null then private.masked(v_new) end,
     v_ip, v_agent,
     case when tg_table_name = 'tenants' then (v_row ->> 'id')::uuid else (v_row ->> 'tenant_id')::uuid end
+  where not exists (
+    select from public.system_config c where c.config_key = 'enable_audit_logging' and c.config_value <> 'true'::jsonb
   );
   return null;
 end
@@ -165,16 +175,7 @@ create or replace trigger audit after insert or update or delete on public.syste
 
 create or replace trigger audit after insert or delete on public.tasks
   for each row execute function private.audit();
-create or replace trigger audit_update after update on public.tasks
-  for each row
-  when (
-    new.status is distinct from old.status
-    or (
-      new.lease_expires_at is not distinct from old.lease_expires_at
-      and (new.usage is not distinct from old.usage or new.tainted is distinct from old.tainted)
-    )
-  )
-  execute function private.audit();
+create or replace trigger audit_update after update on public.tasks for each row execute function private.audit();
 
 create or replace trigger audit after insert or delete on public.tools
   for each row execute function private.audit();

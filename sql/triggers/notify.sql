@@ -15,29 +15,18 @@ create or replace trigger notify_submitted
   after insert on public.tasks referencing new table as submitted
   for each statement execute function private.notify_submitted();
 
+-- On tasks, the conditions are in the functions: a WHEN is parsed anew by each statement, a function's code is not.
 create or replace function private.notify_pending() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  perform pg_catalog.pg_notify('agent_runtime_pending', '');
+  if new.status = 'pending' and new.run_after is null and (old.status <> 'pending' or old.run_after is not null) then
+    perform pg_catalog.pg_notify('agent_runtime_pending', '');
+  elsif new.status = 'running'
+        and (new.cancel_requested_at, new.pause_requested_at) is distinct from (old.cancel_requested_at, old.pause_requested_at) then
+    perform pg_catalog.pg_notify('agent_runtime_control', new.id::text);
+  end if;
   return null;
 end
 $$;
 create or replace trigger notify_pending
-  after update on public.tasks for each row
-  when (new.status = 'pending' and new.run_after is null and (old.status <> 'pending' or old.run_after is not null))
-  execute function private.notify_pending();
-
-create or replace function private.notify_control() returns trigger
-language plpgsql security definer set search_path = '' as $$
-begin
-  perform pg_catalog.pg_notify('agent_runtime_control', new.id::text);
-  return null;
-end
-$$;
-create or replace trigger notify_control
-  after update on public.tasks for each row
-  when (
-    new.status = 'running'
-    and (new.cancel_requested_at, new.pause_requested_at) is distinct from (old.cancel_requested_at, old.pause_requested_at)
-  )
-  execute function private.notify_control();
+  after update on public.tasks for each row execute function private.notify_pending();

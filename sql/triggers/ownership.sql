@@ -62,8 +62,11 @@ create or replace trigger own_message before insert on public.messages for each 
 create or replace function private.own_execution() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  select t.tenant_id into new.tenant_id from public.tasks t where t.id = new.task_id;
-  new.input_digest := private.digest(new.input_parameters);
+  -- Only the runtime's own functions get here (guard_execution), and they know the tenant.
+  if new.tenant_id is null then
+    select t.tenant_id into new.tenant_id from public.tasks t where t.id = new.task_id;
+  end if;
+  new.input_digest := pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(new.input_parameters::text, 'UTF8')), 'hex');
   return new;
 end
 $$;
@@ -83,7 +86,11 @@ begin
       errcode = 'AR005', message = format('filename %s is not a path in the workspace', to_jsonb(new.filename::text));
   end if;
   -- Storage lets somebody read the bytes at file_path who may read this row: so the path must be this task's own.
-  if not starts_with(new.file_path, new.tenant_id || '/' || new.task_id || '/') or new.file_path ~ '(^|/)\.\.?(/|$)' then
+  if new.kind <> 'file' then
+    new.file_path := '';
+    new.file_size := 0;
+    new.file_hash := null;
+  elsif not starts_with(new.file_path, new.tenant_id || '/' || new.task_id || '/') or new.file_path ~ '(^|/)\.\.?(/|$)' then
     raise exception using
       errcode = '42501', message = format('file_path must begin with %s/%s/', new.tenant_id, new.task_id);
   end if;
@@ -137,7 +144,7 @@ create or replace trigger keep_ownership
   before update on public.files for each row
   execute function private.keep_ownership(
     'id', 'tenant_id', 'conversation_id', 'task_id', 'filename', 'file_path', 'file_size', 'file_hash', 'version', 'execution_id',
-    'uploaded_by', 'created_at', 'is_temporary', 'expires_at'
+    'uploaded_by', 'created_at', 'is_temporary', 'expires_at', 'kind', 'is_executable', 'link_target', 'is_stored'
   );
 create or replace trigger keep_ownership
   before update on public.tools for each row

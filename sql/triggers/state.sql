@@ -91,11 +91,15 @@ begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'tool executions are written by the runtime''s functions alone';
   end if;
-  if new.status = 'running' and (tg_op = 'INSERT' or old.status in ('pending', 'awaiting_approval')) then
-    new := private.permit_start(new, tg_op = 'INSERT' or old.status = 'pending');
-  end if;
   if tg_op = 'INSERT' then
+    -- record_intent has just read the tool, the agent and what they need.
+    if new.status in ('running', 'pending') and new.approvals_needed > 0 then
+      raise exception using errcode = 'AR004', message = format('tool execution %s has not been approved', new.id);
+    end if;
     return new;
+  end if;
+  if new.status = 'running' and old.status in ('pending', 'awaiting_approval') then
+    new := private.permit_start(new, old.status = 'pending');
   end if;
   if new.status is distinct from old.status and not (
     case old.status
@@ -164,6 +168,9 @@ create or replace trigger guard_execution
 create or replace function private.close_executions() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if new.completed_at is null or old.completed_at is not null or new.usage = '{}' then
+    return null;
+  end if;
   update public.tool_executions e
   set status = 'cancelled', completed_at = clock_timestamp()
   where e.task_id = new.id and e.status in ('pending', 'awaiting_approval', 'running');
@@ -172,5 +179,4 @@ end
 $$;
 create or replace trigger close_executions
   after update on public.tasks for each row
-  when (new.completed_at is not null and old.completed_at is null)
   execute function private.close_executions();

@@ -46,13 +46,7 @@ $$;
 create or replace trigger tell_task_created
   after insert on public.tasks for each row execute function private.tell_task();
 create or replace trigger tell_task_changed
-  after update on public.tasks for each row
-  when (
-    (new.status, new.plan, new.current_phase, new.progress_percentage, new.cancel_requested_at, new.pause_requested_at)
-    is distinct from
-    (old.status, old.plan, old.current_phase, old.progress_percentage, old.cancel_requested_at, old.pause_requested_at)
-  )
-  execute function private.tell_task();
+  after update on public.tasks for each row execute function private.tell_task();
 
 create or replace function private.tell_execution() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -91,7 +85,7 @@ create or replace function private.tell_file() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
   perform private.append_event(
-    new.task_id, new.conversation_id, new.tenant_id, 'file.created',
+    new.task_id, new.conversation_id, new.tenant_id, case when new.kind = 'removed' then 'file.removed' else 'file.created' end,
     jsonb_strip_nulls(jsonb_build_object(
       'file_id', new.id, 'filename', new.filename, 'version', new.version, 'file_size', new.file_size,
       'execution_id', new.execution_id
@@ -101,7 +95,8 @@ begin
 end
 $$;
 create or replace trigger tell_file
-  after insert on public.files for each row when (new.task_id is not null) execute function private.tell_file();
+  after insert on public.files for each row when (new.task_id is not null and new.kind in ('file', 'removed'))
+  execute function private.tell_file();
 
 create or replace function private.tell_decision() returns trigger
 language plpgsql security definer set search_path = '' as $$

@@ -4,6 +4,9 @@
 create or replace function private.count_usage() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if new.completed_at is null or old.completed_at is not null or not new.usage ->> 'tool_calls' > '0' then
+    return null;
+  end if;
   -- In one order, so that two tasks that end together do not wait for each other.
   perform from public.tools t
   where t.id in (select e.tool_id from public.tool_executions e where e.task_id = new.id and e.started_at is not null)
@@ -23,5 +26,4 @@ end
 $$;
 create or replace trigger count_usage
   after update on public.tasks for each row
-  when (new.completed_at is not null and old.completed_at is null)
   execute function private.count_usage();

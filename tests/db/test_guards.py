@@ -293,6 +293,8 @@ def test_bytes_go_only_where_ones_own_task_is(connection: Connection, people: Pe
     assert may(people.alice, f"{tenant}/{uuid.uuid4()}/a.csv")
     assert not may(people.alice, f"{tenant}/nonsense/a.csv")
     assert not may(people.alice, f"{tenant}/{task}")
+    # What a run made: whoever could put bytes there could have the run go on with others than it made.
+    assert not may(people.alice, f"{tenant}/{task}/.sha256/{'0' * 64}")
     for stranger in (people.frank, people.vera, people.dan, people.eve, people.bob):
         assert not may(stranger, f"{tenant}/{task}/a.csv")
     assert not may(people.vera, f"{tenant}/{uuid.uuid4()}/a.csv")

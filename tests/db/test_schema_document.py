@@ -38,7 +38,7 @@ ADDED_COLUMNS = {
     "tool_executions": "tenant_id tool_call_id step call_index input_digest approval_expires_at decided_by decided_at"
     " decision_reason approvals_needed approval_used_at original_parameters",
     "execution_decisions": "id execution_id user_id tenant_id verdict input_digest reason created_at",
-    "files": "tenant_id execution_id version",
+    "files": "tenant_id execution_id version kind is_executable link_target is_stored",
     "system_config": "",
     "audit_logs": "tenant_id actor prev_hash hash",
     "tenants": "id slug name settings created_at updated_at",

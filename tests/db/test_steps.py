@@ -251,7 +251,7 @@ def stored(task: Row, filename: str = "report.md", **named: object) -> Row:
 
 def test_files_are_registered_with_the_result_that_wrote_them(connection: Connection, task: Row) -> None:
     execution = runs.executed(
-        connection, task, 1, files=[stored(task), stored(task, "scratch/x.txt", is_temporary=True, version=2)]
+        connection, task, 1, files=[stored(task), stored(task, "scratch/x.txt", is_temporary=True)]
     )
     found = connection.execute(
         "select filename, original_filename, execution_id, is_temporary, expires_at is null as kept, version"
@@ -260,7 +260,7 @@ def test_files_are_registered_with_the_result_that_wrote_them(connection: Connec
     ).fetchall()
     assert [tuple(row.values()) for row in found] == [
         ("report.md", "report.md", found[0]["execution_id"], False, True, 1),
-        ("scratch/x.txt", "x.txt", found[0]["execution_id"], True, False, 2),
+        ("scratch/x.txt", "x.txt", found[0]["execution_id"], True, False, 1),
     ]
     assert str(found[0]["execution_id"]) == execution
 
@@ -296,3 +296,60 @@ def test_expired_files_are_swept_and_others_never(connection: Connection, task: 
     with acting_as(connection, "agent_worker"):
         connection.execute("select public.worker_forget_files(%s)", [everything])
     assert value(connection, "select array_agg(filename::text) from public.files") == ["report.md"]
+
+
+def current(connection: Connection, task: Row) -> list[tuple[str, str, int]]:
+    """What a worker is told of the task's workspace: path, kind, version."""
+    with acting_as(connection, "agent_worker"):
+        context = value(connection, "select public.worker_context(%s, %s)", task["id"], task["lease_token"])
+    return [(file["filename"], file["kind"], file["version"]) for file in context["files"]]
+
+
+def add(connection: Connection, task: Row, *files: Row) -> None:
+    with acting_as(connection, "agent_worker"):
+        connection.execute(
+            "select public.worker_add_files(%s, %s, %s::jsonb)", [task["id"], task["lease_token"], json.dumps(files)]
+        )
+
+
+def test_a_file_has_versions_and_the_same_again_is_none(connection: Connection, task: Row) -> None:
+    for content in ("1", "1", "2", "1"):
+        add(connection, task, stored(task, file_hash=content * 64))
+    add(connection, task, stored(task, file_hash="1" * 64, is_executable=True))
+    assert current(connection, task) == [("report.md", "file", 4)]
+
+
+def test_what_a_step_removed_is_not_in_the_workspace_and_can_come_again(connection: Connection, task: Row) -> None:
+    add(connection, task, stored(task), stored(task, "other.md"), {"filename": "empty", "kind": "folder"})
+    add(connection, task, {"filename": "link", "kind": "link", "link_target": "other.md"})
+    add(connection, task, {"filename": "report.md", "kind": "removed"}, {"filename": "empty", "kind": "removed"})
+    assert current(connection, task) == [("link", "link", 1), ("other.md", "file", 1)]
+    kinds = [e["kind"] for e in runs.events(connection, task) if e["kind"].startswith("file.")]
+    assert kinds == ["file.created", "file.created", "file.removed", "file.removed"]
+    add(connection, task, stored(task))
+    assert current(connection, task) == [("link", "link", 1), ("other.md", "file", 1), ("report.md", "file", 3)]
+
+
+def test_a_file_whose_bytes_came_later_is_stored_then(connection: Connection, task: Row) -> None:
+    for is_stored in (False, True):
+        add(connection, task, stored(task, is_stored=is_stored))
+        assert value(connection, "select array_agg(is_stored) from public.files") == [is_stored]
+
+
+def test_a_workspace_over_the_limit_is_refused_by_the_limits_name(connection: Connection, task: Row) -> None:
+    connection.execute("update public.system_config set config_value = '10' where config_key = 'workspace_max_size'")
+    add(connection, task, stored(task, file_size=6))
+    add(connection, task, stored(task, file_size=7, file_hash="1" * 64))
+    with refused(LIMIT, r"limit workspace_max_size reached: .* have 13 bytes, at most 10"):
+        add(connection, task, stored(task, "b", file_size=6))
+    add(connection, task, {"filename": "report.md", "kind": "removed"}, stored(task, "b", file_size=6))
+
+
+def test_bytes_that_another_row_needs_are_not_swept(connection: Connection, task: Row) -> None:
+    path = stored(task)["file_path"]
+    add(connection, task, stored(task, is_temporary=True), stored(task, "b", file_path=path))
+    connection.execute("update public.files set expires_at = now() - interval '1 s' where is_temporary")
+    with acting_as(connection, "agent_worker"):
+        (swept,) = connection.execute("select * from public.worker_expired_files()").fetchall()
+    assert swept["id"] is not None
+    assert swept["file_path"] is None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+PEERS = all(importlib.util.find_spec(name) for name in ("dbos", "langgraph"))
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,6 +29,28 @@ def test_a_benchmark_prints_its_table_and_writes_every_round(tmp_path: Path) -> 
     ours = next(line for line in lines if line["what"] == "ours, 1 worker")
     assert ours["ratios"].keys() == {"bare loop, 1 worker", "bare loop with records, 1 worker"}
     assert all(rate > 0 for line in lines for rate in line["rounds"])
+
+
+def test_a_zombie_of_ours_is_refused_in_every_order(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    ran = bench("zombie", "--quick", "--json", str(figures))
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(figures.read_text())["benchmarks"]["zombie"]["found"]
+    ours = {verdict["order"]: verdict["outcome"] for verdict in found if verdict["system"] == "agent-runtime"}
+    assert ours == {
+        "while A holds the job": "held",
+        "after the rescue": "refused",
+        "transaction begun before, written after": "refused",
+        "written before, committed after": "not given away",
+        "while the rescue is open": "refused",
+    }
+
+
+@pytest.mark.skipif(not PEERS, reason="the extra [bench] is not installed")
+def test_a_durable_step_is_measured_beside_its_peers() -> None:
+    ran = bench("durable_step", "--quick")
+    assert ran.returncode == 0, ran.stderr
+    assert all(name in ran.stdout for name in ("DBOS", "LangGraph, sync", "ours, everything"))
 
 
 def test_an_unknown_benchmark_is_named_in_one_line() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_runtime.storage import storage_key, storage_path
+from agent_runtime.storage import content_path, storage_key, storage_path
 
 TENANT, TASK = UUID(int=1), UUID(int=2)
 
@@ -45,7 +45,8 @@ def test_a_name_made_to_look_like_the_key_of_another_gets_its_own() -> None:
     assert storage_key(storage_key("résumé.md")) != storage_key("résumé.md")
 
 
-def test_a_later_version_has_a_path_of_its_own_that_no_name_can_take() -> None:
+def test_what_a_run_made_has_a_path_of_its_own_that_no_name_can_take() -> None:
     assert storage_path(TENANT, TASK, "report.md") == f"{TENANT}/{TASK}/report.md"
-    assert storage_path(TENANT, TASK, "report.md", 2) == f"{TENANT}/{TASK}/.versions/2/report.md"
-    assert storage_path(TENANT, TASK, ".versions/2/report.md").count("/") == 2
+    assert content_path(TENANT, TASK, "ab") == f"{TENANT}/{TASK}/.sha256/ab"
+    assert storage_path(TENANT, TASK, ".sha256/ab").split("/")[2][0] not in "./"
+    assert content_path(TENANT, TASK, "ab", temporary=True) != content_path(TENANT, TASK, "ab", temporary=True)

@@ -150,6 +150,17 @@ def test_a_call_that_waits_for_approval_says_how_to_allow_it() -> None:
     assert f"agent-runtime tasks approve {CALL}" in lines[1]
 
 
+def test_a_file_that_was_removed_is_not_shown_as_there() -> None:
+    events = told(
+        ("file.created", {"filename": "a", "file_size": 1}),
+        ("file.created", {"filename": "b", "file_size": 1}),
+        ("file.removed", {"filename": "a", "version": 2}),
+    )
+    timeline = folded(events)
+    assert [file.filename for file in timeline.files] == ["b"]
+    assert [line.plain for line in describe(events[-1], timeline, TASK)] == ["- a"]
+
+
 def test_what_an_agent_writes_reaches_no_line_unclean() -> None:
     evil = "\x1b]52;c;eA==\x07\x1b[2J\r\n\u202e"
     call_id = str(uuid4())
@@ -162,6 +173,7 @@ def test_what_an_agent_writes_reaches_no_line_unclean() -> None:
             {"execution_id": call_id, "tool": evil, "status": "failed", "error_message": evil, "step": 1},
         ),
         ("file.created", {"filename": evil, "file_size": 1}),
+        ("file.removed", {"filename": evil, "version": 2}),
         ("task.status", {"status": "pending", "previous": "running", "run_after": evil}),
     )
     timeline = folded(events)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +114,7 @@ class Office:
                 "model_url": self.model_url,
                 "model": "scripted",
                 "model_attempts": 1,
+                "storage_patience_seconds": 0.1,
                 "workspace_root": self.workspace_root,
                 "tools_path": self.tools_path,
                 **more,
@@ -144,6 +145,12 @@ async def office(stack: Stack, tmp_path: Path, sandbox: Sandbox) -> AsyncIterato
 
 @pytest_asyncio.fixture
 async def desk(stack: Stack) -> AsyncIterator[Desk]:
+    async with open_desk(stack) as desk:
+        yield desk
+
+
+@asynccontextmanager
+async def open_desk(stack: Stack) -> AsyncIterator[Desk]:
     async with await psycopg.AsyncConnection.connect(
         stack.database_url, autocommit=True, row_factory=dict_row
     ) as connection:

@@ -138,7 +138,7 @@ async def test_a_task_lives_from_its_claim_to_its_end_with_any_text_in_it(store:
         lease, execution.id, "completed", "done", output,
         execution_time_ms=3, effect={"kind": "plan_set", "phases": ["one", ODD]}, files=files,
     )  # fmt: skip
-    assert [phase["title"] for phase in result.task.plan] == ["one", KEPT]
+    assert [phase["title"] for phase in result.task["plan"]] == ["one", KEPT]
     assert (result.executions[0].output_result or {})["data"] == output["data"]
     await store.add_files(lease, [await a_file(desk, task_id, "b.txt")])
     assert sorted(found.filename for found in (await store.context(lease)).files) == ["a.txt", "b.txt"]

@@ -155,15 +155,16 @@ async def test_storage_that_is_away_sends_the_task_back_with_its_work_recorded(d
     await office.work()
     task = await desk.task(task_id)
     assert (task["status"], task["attempts"]) == ("pending", 0)
-    assert not await desk.rows("select id from public.files where task_id = %s", task_id)
+    assert [row["is_stored"] for row in await desk.rows("select * from public.files where task_id = %s", task_id)] == [
+        False
+    ]
 
     office.storage_url = office.stack.supabase_url
     await desk.rows("update public.tasks set run_after = now() where id = %s", task_id)
     await office.work()
     assert (await desk.task(task_id))["status"] == "completed"
-    assert [row["filename"] for row in await desk.rows("select * from public.files where task_id = %s", task_id)] == [
-        "a.txt"
-    ]
+    files = await desk.rows("select * from public.files where task_id = %s", task_id)
+    assert [(row["filename"], row["is_stored"]) for row in files] == [("a.txt", True)]
 
 
 async def test_connections_that_are_cut_in_the_middle_lose_no_step(desk: Desk, office: Office) -> None:
@@ -249,21 +250,35 @@ async def test_stored_bytes_that_are_not_the_recorded_ones_fail_the_task_instead
     assert "sha256 differs" in task["error_message"]
 
 
-async def test_a_pause_is_told_to_the_run_and_taken_back_again(desk: Desk, office: Office) -> None:
-    await office.serve({"answer": {"text": "Done.", "delay_seconds": 60}})
+async def test_a_pause_stops_the_model_and_the_task_goes_on_when_resumed(desk: Desk, office: Office) -> None:
+    await office.serve({"answer": {"text": "Done.", "delay_seconds": 3}})
     task_id = await desk.submit()
     async with working(office, lease_seconds=60) as worker:
         await see(desk, "exists (select from public.tasks where id = %s and status = 'running')", task_id)
-        (run,) = worker._active.values()
-        await desk.rows("update public.tasks set pause_requested_at = now() where id = %s", task_id)
-        async with asyncio.timeout(20):
-            await run.interrupt.pause_requested.wait()
-        await desk.rows("update public.tasks set pause_requested_at = null where id = %s", task_id)
-        async with asyncio.timeout(20):
-            while run.interrupt.pause_requested.is_set():
-                await asyncio.sleep(0.02)
-        assert not run.handle.done()
-        await desk.as_person("select public.cancel_task(%s)", [task_id])
+        await desk.as_person("select public.pause_task(%s)", [task_id])
+        await see(desk, "exists (select from public.tasks where id = %s and status = 'paused')", task_id)
+        while worker._active:
+            await asyncio.sleep(0.01)
+        assert (await desk.task(task_id))["usage"] == {}
+        await desk.as_person("select public.resume_task(%s)", [task_id])
+        await see(desk, "exists (select from public.tasks where id = %s and status = 'completed')", task_id)
+    assert (await desk.task(task_id))["attempts"] == 0
+
+
+async def test_a_pause_lets_the_call_that_runs_come_to_its_end(desk: Desk, office: Office) -> None:
+    await office.serve_steps(call("shell_exec", command="touch began; sleep 1; echo x >> ran"), DONE)
+    task_id = await desk.submit()
+    async with working(office, lease_seconds=60):
+        began = office.workspace_root / str(task_id) / "began"
+        while not began.exists():
+            await asyncio.sleep(0.01)
+        await desk.as_person("select public.pause_task(%s)", [task_id])
+        await see(desk, "exists (select from public.tasks where id = %s and status = 'paused')", task_id)
+        (execution,) = await desk.rows("select status from public.tool_executions where task_id = %s", task_id)
+        assert execution["status"] == "completed"
+        await desk.as_person("select public.resume_task(%s)", [task_id])
+        await see(desk, "exists (select from public.tasks where id = %s and status = 'completed')", task_id)
+    assert (office.workspace_root / str(task_id) / "ran").read_text() == "x\n"
 
 
 async def test_a_worker_survives_a_crash_of_postgres_in_the_middle_of_a_step(desk: Desk, office: Office) -> None:
@@ -325,7 +340,7 @@ async def test_trouble_while_reaping_is_left_for_the_next_time(desk: Desk, offic
     )
     task_id = await desk.submit()
     dead = uuid.uuid4()
-    await desk.rows("select public.worker_register(%s, 'elsewhere', 1, '0', 1)", dead)
+    await desk.rows("select public.worker_register(%s, 'elsewhere', 1, '0', 1, 2)", dead)
     await desk.rows("select * from public.worker_claim(%s, 1, -1)", dead)
     await desk.rows(
         "create trigger zz_refuse before update on public.tasks for each row"
