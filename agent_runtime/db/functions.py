@@ -68,6 +68,11 @@ class Store(ABC):
         )
         return known
 
+    async def config(self) -> dict[str, Any]:
+        """`{"schema_version", "config"}`, without announcing anybody."""
+        known: dict[str, Any] = await self._call("worker_config")
+        return known
+
     async def stopped(self) -> None:
         await self._call("worker_stopped", p_worker=self.worker_id)
 
