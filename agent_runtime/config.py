@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         default=300.0, gt=0, description="A worker that does not move for so long is not kept: others take its tasks."
     )
     storage_patience_seconds: float = Field(
-        default=15.0, gt=0, description="How long a step waits for Storage; the end of a run waits longer."
+        default=60.0, gt=0, description="How long a step waits for Storage; the end of a run waits longer."
     )
     poll_seconds: float = Field(default=5.0, gt=0, description="The net under NOTIFY.")
     unwoken_poll_seconds: float = Field(

@@ -55,7 +55,7 @@ class TaskFiles:
         config: Mapping[str, Any],
         *,
         configuration: Mapping[str, Any] | None = None,
-        patience_seconds: float = 15.0,
+        patience_seconds: float = 60.0,
     ) -> None:
         self._workspace = workspace
         self._storage = storage
@@ -65,7 +65,6 @@ class TaskFiles:
         self._ignored = Ignored.of(configuration or {})
         self._patience_seconds = patience_seconds
         self._deadline = 0.0
-        self._storage_is_away = False
         self._versions: dict[str, Version] = {}
         """What is on record, or will be with `unrecorded`."""
         self._seen: dict[str, Entry] = {}
@@ -287,11 +286,10 @@ class TaskFiles:
         try:
             await patiently(upload, self._deadline)
         except StorageUnavailable as error:
-            # One that waited for it is enough: the others of this step, and the next steps, try once.
-            self._deadline, self._storage_is_away = 0.0, True
+            # One that waited for it is enough: the others of this step try once.
+            self._deadline = 0.0
             log.warning("a file is stored later", file=filename, error=str(error))
             return False
-        self._storage_is_away = False
         if not filename.startswith(f"{TEMPORARY_FOLDER}/"):
             self._has_stored.add(sha256)
         return True
@@ -313,8 +311,7 @@ class TaskFiles:
             self._set(path, Version(**{**vars(version), "is_stored": True}))
 
     def _begin(self, patience_factor: float) -> float:
-        is_waiting = patience_factor > 1 or not self._storage_is_away
-        self._deadline = time.monotonic() + (self._patience_seconds * patience_factor if is_waiting else 0)
+        self._deadline = time.monotonic() + self._patience_seconds * patience_factor
         return self._deadline
 
     def _set(self, path: str, version: Version) -> None:

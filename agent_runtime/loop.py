@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
@@ -18,7 +19,7 @@ from agent_runtime.config import Settings
 from agent_runtime.context import render
 from agent_runtime.db.store import Store
 from agent_runtime.db.text import fit_message
-from agent_runtime.errors import ContextTooLong, IllegalTransition, ModelError
+from agent_runtime.errors import ContextTooLong, IllegalTransition, LimitReached, ModelError, StorageUnavailable
 from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt
 from agent_runtime.lease import LeaseGuard
@@ -79,7 +80,18 @@ class Run:
 
         Raises `LeaseLost`, `LimitReached`, `ModelError`, and `Unavailable` when a service stayed away too long.
         """
-        limits = Limits.of(self.context, self.settings)
+        try:
+            return await self._within_time(Limits.of(self.context, self.settings))
+        except _Paused:
+            await self._keep_files()
+            return Ending("waiting", reason="pause")
+        except LimitReached:
+            # What was done so far is kept.
+            with suppress(StorageUnavailable):
+                await self._keep_files()
+            raise
+
+    async def _within_time(self, limits: Limits) -> Ending:
         try:
             async with asyncio.timeout(limits.seconds_left()) as wall:
                 return await self._to_end(limits)
@@ -87,8 +99,6 @@ class Run:
             if not wall.expired():
                 raise
             raise limits.wall_reached() from None
-        except _Paused:
-            return Ending("waiting", reason="pause")
 
     async def _to_end(self, limits: Limits) -> Ending:
         await self.files.restore(self.context.files)

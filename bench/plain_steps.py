@@ -55,7 +55,6 @@ counted as (
   returning *
 )
 """
-_USED = "used as (update public.tools set usage_count = usage_count + 1 where name = %(tool)s)"
 _AUDIT_COUNTED = """
   union all select 'worker', 'update', 'tasks', id, tenant_id, '{"usage": {}}'::jsonb,
                    jsonb_build_object('usage', usage) from counted
@@ -63,7 +62,7 @@ _AUDIT_COUNTED = """
 
 
 def _turn(joined: bool, usage_is_audited: bool) -> str:
-    status, started, used = ("running", "clock_timestamp()", f"{_USED},") if joined else ("pending", "null", "")
+    status, started = ("running", "clock_timestamp()") if joined else ("pending", "null")
     return f"""
 with said as (
   insert into public.messages (conversation_id, task_id, tenant_id, role, content, tool_calls, metadata, seq)
@@ -81,7 +80,6 @@ intended as (
   from said
   returning *
 ),
-{used}
 {_COUNTED},
 told as (
   insert into public.task_events (task_id, tenant_id, kind, payload)
@@ -104,7 +102,6 @@ with started as (
   update public.tool_executions set status = 'running', started_at = clock_timestamp() where id = %(execution)s
   returning *
 ),
-{_USED},
 {_COUNTED},
 told as (
   insert into public.task_events (task_id, tenant_id, kind, payload) {_TELL_EXECUTION} from started

@@ -45,8 +45,8 @@ class Report:
     lines: list[Line] = field(default_factory=list)
 
     def ratios(self, line: Line) -> dict[str, float]:
-        """By the name of the other line."""
-        named = {other.what: other for other in self.lines}
+        """By the name of the other line; none to a line of zeros."""
+        named = {other.what: other for other in self.lines if any(other.rounds)}
         return {name: line.ratio_to(named[name]) for name in line.against if name in named}
 
 

@@ -27,11 +27,12 @@ from bench.worker import NOWHERE
 
 HOW = (
     "Claims: through Store, one task at a time, each settled at once; the figure is the claim alone, of {claims} in "
-    "each round. Finished rows are put in by SQL and vacuumed. Churn: {churned:,} tasks made, claimed and ended by SQL "
-    "with autovacuum off; «pinned»: while another transaction that began before keeps every dead row. Idle worker: a "
-    "real `agent-runtime run` for {seconds:g} s; transactions are the whole database's. Running at once: {running} tasks of "
-    "20 people in one worker process, each waiting for its model most of the time; a lease lasts {lease:g} s and is "
-    "renewed each third of it, so one older than two thirds has missed a renewal. What a claim touched: {plan}."
+    "each round. Finished rows are put in by SQL and vacuumed. Churn: {churned:,} tasks made, claimed and ended by "
+    "SQL with autovacuum off; «pinned»: while another transaction that began before keeps every dead row. Idle "
+    "worker: a real `agent-runtime run` for {seconds:g} s; transactions are the whole database's. Running at once: "
+    "{running} tasks of 20 people in one worker process, each waiting for its model most of the time; a lease lasts "
+    "{lease:g} s and is renewed each third of it, so one older than two thirds has missed a renewal. What a claim "
+    "with its settling touched. {plan}."
 )
 LEASE_SECONDS = 9.0
 MEMORY_LIMIT_MB = 400
@@ -93,10 +94,10 @@ async def measure(quick: bool, steps: Steps) -> Report:
         async for line in claiming.beside_finished(sizes):
             lines.append(line)
             steps.done()
-        plan = claiming.plan
         async for line in claiming.after_churn(churned, f"{sizes[-1]:,} finished"):
             lines.append(line)
             steps.done()
+        plan = "; ".join(claiming.plans)
     async with open_pair(people=PEOPLE, durable=not quick) as pair, _superuser(pair) as eye:
         lines += await _idle(pair, eye, waiting, seconds)
         steps.done(2)
@@ -127,8 +128,8 @@ class Claiming:
     def __init__(self, database: Database, eye: Connection, rounds: int, claims: int) -> None:
         self._database, self._eye, self._rounds, self._claims = database, eye, rounds, claims
         self._first: str | None = None
-        self.plan = ""
-        """Which indexes of tasks a claim and its settling touched, and how many rows they read."""
+        self.plans: list[str] = []
+        """For each line: which indexes of tasks a claim with its settling touched, and how many entries were read."""
 
     async def beside_finished(self, sizes: tuple[int, ...]) -> AsyncIterator[Line]:
         await enqueue(self._database, 1)
@@ -161,7 +162,7 @@ class Claiming:
             await self._round(store)
             before = await self._touched()
             rounds = [statistics.median(await self._round(store)) for _ in range(self._rounds)]
-        self.plan = _per_claim(before, await self._touched(), self._rounds * self._claims)
+        self.plans.append(f"{what}: {_per_claim(before, await self._touched(), self._rounds * self._claims)}")
         against = (self._first,) if self._first else ()
         self._first = self._first or what
         return Line(what, "ms", rounds, against=against)
@@ -193,7 +194,7 @@ def _per_claim(before: dict[str, Any], after: dict[str, Any], claims: int) -> st
             parts.append(
                 f"{name} {(scans - earlier[0]) / claims:.2g} times for {(rows - earlier[1]) / claims:.2g} entries"
             )
-    return ", ".join(parts) + " (with its settling, at the largest size)"
+    return ", ".join(parts)
 
 
 # -- waiting -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from agent_runtime.cli import approvals as approvals
 from agent_runtime.cli import db as db
+from agent_runtime.cli import decide as decide
 from agent_runtime.cli import demo as demo
 from agent_runtime.cli import doctor as doctor
 from agent_runtime.cli import files as files
@@ -14,3 +16,4 @@ from agent_runtime.cli import tasks as tasks
 from agent_runtime.cli import tools as tools
 from agent_runtime.cli import up as up
 from agent_runtime.cli import watch as watch
+from agent_runtime.cli import workers as workers

@@ -12,13 +12,16 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from agent_runtime.person.records import TaskRow
 
 # No alternative looks past the next escape, so that hostile text cannot make this slow.
 _ESCAPES = re.compile(
@@ -28,6 +31,15 @@ _ESCAPES = re.compile(
 )
 # Overrides of the writing direction show text in another order than it has.
 _TURNS_TEXT = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+WAITS_FOR = {
+    "answer": "an answer",
+    "approval": "approval",
+    "doubt": "a doubt to be settled",
+    "children": "its subtasks",
+    "schedule": "its time",
+}
+"""A waiting task's `wait_reason`, in words."""
 
 STATUS_STYLES = {
     "completed": "green",
@@ -64,6 +76,21 @@ def one_line(text: str, width: int = 200) -> str:
     return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
 
 
+def escaped(text: str) -> str:
+    """`text` with every character that is not seen as itself spelled out, as `\\u202e`.
+
+    For what a person is about to allow: nothing of it may be left out, unlike in `clean`.
+    """
+    # As JSON spells it, so that JSON stays the same JSON.
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
+
+
+def json_lines(value: Any) -> list[str]:
+    """`value` whole, as JSON on several lines, safe to show; reading it as JSON gives `value` again."""
+    # A tab or a line break inside a text is escaped by JSON itself.
+    return escaped(json.dumps(value, ensure_ascii=False, indent=2)).split("\n")
+
+
 def print_json(value: Any) -> None:
     """One JSON value on standard output; ASCII, so that nothing in it can steer a terminal."""
     sys.stdout.write(json.dumps(_plain(value), ensure_ascii=True) + "\n")
@@ -93,6 +120,28 @@ def status_text(status: str) -> Text:
     return Text(status, style=STATUS_STYLES.get(status, ""))
 
 
+def state_words(status: str, wait_reason: str | None = None, *, stopping: bool = False, pausing: bool = False) -> str:
+    """A task's state and what it waits for: `waiting for approval`, `running, asked to pause`."""
+    if status == "waiting" and wait_reason:
+        return f"waiting for {WAITS_FOR.get(wait_reason) or one_line(wait_reason, 50)}"
+    if status == "running" and (stopping or pausing):
+        return f"running, asked to {'stop' if stopping else 'pause'}"
+    return status
+
+
+def task_state(task: TaskRow) -> Text:
+    """The same of a row, in its colour; of a task that is to be tried again, when."""
+    words = state_words(
+        task.status,
+        task.wait_reason,
+        stopping=task.cancel_requested_at is not None,
+        pausing=task.pause_requested_at is not None,
+    )
+    if task.status == "pending" and task.run_after:
+        words += f", not before {time_text(task.run_after)}"
+    return Text(words, style=STATUS_STYLES.get(task.status, ""))
+
+
 def size_text(size_bytes: int) -> str:
     """`1.2 kB`."""
     size = float(size_bytes)
@@ -110,7 +159,10 @@ def duration_text(milliseconds: float | None) -> str:
     if milliseconds < 1_000:
         return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1_000
-    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    if seconds < 3_600:
+        return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    hours = seconds // 3_600
+    return f"{hours:.0f} h {seconds % 3_600 // 60:.0f} min" if hours < 48 else f"{hours // 24:.0f} days"
 
 
 def time_text(moment: datetime | None) -> str:

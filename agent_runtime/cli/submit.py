@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 
 from agent_runtime.cli import app
 from agent_runtime.cli.acting import as_person, parse_id, say_if_nobody_works
-from agent_runtime.cli.output import make_console, print_json
+from agent_runtime.cli.output import make_console, one_line, print_json
 from agent_runtime.cli.watch import exit_code, follow, follow_as
 from agent_runtime.errors import InvalidInput
 
@@ -33,6 +34,10 @@ def submit(
     key: Annotated[
         str | None, typer.Option("--idempotency-key", help="The same key gives the same task, however often.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=NUMBER", help="A bound of this task, such as steps=20; may be given several times."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The task as JSON.")] = False,
 ) -> None:
@@ -41,6 +46,7 @@ def submit(
     With --wait it exits with 0 when the task is completed, with 1 when it failed or was cancelled.
     """
     words = _prompt(prompt)
+    limits = _limits(limit or [])
     in_conversation = parse_id(conversation, "conversation", shown_by="tasks show") if conversation else None
 
     async def work(person: Person) -> TaskRow:
@@ -52,6 +58,7 @@ def submit(
             title=title,
             conversation=in_conversation,
             idempotency_key=key,
+            limits=limits,
         )
         return await _after(person, task, wait=wait, as_json=as_json)
 
@@ -65,6 +72,21 @@ def _prompt(given: str) -> str:
     if not words.strip():
         raise InvalidInput("the prompt is empty: say what the agent should do")
     return words
+
+
+def _limits(given: list[str]) -> dict[str, float]:
+    """Which names there are, the database says."""
+    limits: dict[str, float] = {}
+    for one in given:
+        name, _, number = one.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not name.strip() or not math.isfinite(value):
+            raise InvalidInput(f"--limit {one_line(one, 60)}: give a name and a number, as in --limit steps=20")
+        limits[name.strip()] = int(value) if value.is_integer() else value
+    return limits
 
 
 async def _after(person: Person, task: TaskRow, *, wait: bool, as_json: bool) -> TaskRow:

@@ -1,4 +1,4 @@
-"""`agent-runtime tasks`: list, show, cancel, answer, approve, deny."""
+"""`agent-runtime tasks`: list, show, cancel, pause, resume, answer; `decide` adds approve, deny and settle."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from agent_runtime.cli.output import (
     print_json,
     print_table,
     size_text,
-    status_text,
+    task_state,
     time_text,
 )
-from agent_runtime.errors import IllegalTransition
 
 if TYPE_CHECKING:
     from agent_runtime.person.client import Person
     from agent_runtime.person.records import ExecutionRow, FileRow, MessageRow, TaskRow
 
-tasks = typer.Typer(name="tasks", help="Your tasks: list, show, cancel, answer, approve, deny.", no_args_is_help=True)
+tasks = typer.Typer(
+    name="tasks",
+    help="Your tasks: list, show, cancel, pause, resume, answer, approve, deny, settle.",
+    no_args_is_help=True,
+)
 app.add_typer(tasks)
 
 TaskId = Annotated[str, typer.Argument(metavar="ID", help="The task.")]
@@ -62,7 +65,7 @@ def list_tasks(
     rows = (
         (
             str(task.id),
-            status_text(task.status),
+            task_state(task),
             f"{task.progress_percentage} %",
             time_text(task.created_at),
             task.title,
@@ -79,9 +82,9 @@ def show(task_id: TaskId, as_json: Json = False) -> None:
     shown = parse_id(task_id)
     record = as_person(lambda person: _record(person, shown))
     if as_json:
-        print_json(record)
+        print_json({part: rows for part, rows in record.items() if part != "names"})
     else:
-        _show(make_console(), record["task"], record["executions"], record["files"])
+        _show(make_console(), record)
 
 
 @tasks.command(epilog="Example: agent-runtime tasks cancel 3f2a…")
@@ -91,6 +94,23 @@ def cancel(task_id: TaskId, as_json: Json = False) -> None:
     task = as_person(lambda person: person.cancel(cancelled))
     ended = "cancelled" if task.has_ended else "asked to stop; `agent-runtime watch` shows when it has"
     _done(task, as_json, f"Task {task.id} is {ended}.")
+
+
+@tasks.command(epilog="Example: agent-runtime tasks pause 3f2a…")
+def pause(task_id: TaskId, as_json: Json = False) -> None:
+    """Hold a task: at once, or, when a tool runs, as soon as that call has ended."""
+    paused = parse_id(task_id)
+    task = as_person(lambda person: person.pause(paused))
+    state = "paused" if task.status == "paused" else "asked to pause"
+    _done(task, as_json, f"Task {task.id} is {state}. It goes on with: agent-runtime tasks resume {task.id}")
+
+
+@tasks.command(epilog="Example: agent-runtime tasks resume 3f2a…")
+def resume(task_id: TaskId, as_json: Json = False) -> None:
+    """Let a paused task go on from where it was."""
+    resumed = parse_id(task_id)
+    task = as_person(lambda person: person.resume(resumed))
+    _done(task, as_json, f"Task {task.id} goes on; it is {task.status}.")
 
 
 @tasks.command(epilog="Example: agent-runtime tasks answer 3f2a… 'Use the second sheet'")
@@ -105,79 +125,82 @@ def answer(
     _done(task, as_json, f"Told the agent; task {task.id} is {task.status}.")
 
 
-@tasks.command(epilog="Example: agent-runtime tasks approve 7c1d…")
-def approve(
-    call_id: Annotated[str, typer.Argument(metavar="ID", help="The tool call, or the task if one call waits.")],
-    as_json: Json = False,
-) -> None:
-    """Let a tool call run that waits for approval."""
-    _decide(call_id, approved=True, reason=None, as_json=as_json)
-
-
-@tasks.command(epilog="Example: agent-runtime tasks deny 7c1d… --reason 'not on this machine'")
-def deny(
-    call_id: Annotated[str, typer.Argument(metavar="ID", help="The tool call, or the task if one call waits.")],
-    reason: Annotated[str | None, typer.Option(help="What the agent is told.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Refuse a tool call that waits for approval; the agent is told and looks for another way."""
-    _decide(call_id, approved=False, reason=reason, as_json=as_json)
-
-
-def _decide(given: str, *, approved: bool, reason: str | None, as_json: bool) -> None:
-    identifier = parse_id(given, "tool call", shown_by="watch")
-
-    async def work(person: Person) -> ExecutionRow:
-        return await person.decide(await _waiting_call(person, identifier), approve=approved, reason=reason)
-
-    execution = as_person(work)
-    _done(execution, as_json, f"Tool call {execution.id} is {'approved' if approved else 'denied'}.")
-
-
-async def _waiting_call(person: Person, identifier: UUID) -> UUID:
-    """The call itself, or the only call that waits in the task of that id."""
-    waiting = [call for call in await person.executions(identifier) if call.status == "awaiting_approval"]
-    if len(waiting) > 1:
-        calls = ", ".join(str(call.id) for call in waiting)
-        raise IllegalTransition(f"{len(waiting)} tool calls of task {identifier} wait: name one of {calls}")
-    return waiting[0].id if waiting else identifier
-
-
 async def _record(person: Person, task_id: UUID) -> dict[str, Any]:
     task = await person.task(task_id)
     executions: list[ExecutionRow] = await person.executions(task_id)
     messages: list[MessageRow] = await person.messages(task_id)
     files: list[FileRow] = await person.files(task_id)
-    return {"task": task, "executions": executions, "messages": messages, "files": files}
+    names = await person.names() if any(row.decisions for row in executions) else {}
+    return {"task": task, "executions": executions, "messages": messages, "files": files, "names": names}
 
 
-def _show(console: Console, task: TaskRow, executions: list[ExecutionRow], files: list[FileRow]) -> None:
-    from agent_runtime.cli.watch_lines import call_line
+def _show(console: Console, record: dict[str, Any]) -> None:
     from agent_runtime.cli.watch_screen import ending
-    from agent_runtime.person.timeline import Call
 
+    task: TaskRow = record["task"]
     console.print(Text(one_line(task.title), style="bold"))
-    console.print(Text.assemble(f"{task.id}  ", status_text(task.status), f"  filed {time_text(task.created_at)}"))
+    console.print(Text.assemble(f"{task.id}  ", task_state(task), f"  filed {time_text(task.created_at)}"))
     console.print(Text(f"conversation {task.conversation_id}", style="bright_black"))
+    if task.limits:
+        limits = ", ".join(f"{one_line(name, 40)} {number}" for name, number in sorted(task.limits.items()))
+        console.print(Text(f"limits of this task: {limits}", style="bright_black"))
     for number, phase in enumerate(task.plan, start=1):
         done = number < task.current_phase or task.status == "completed"
         console.print(f"  {'✓' if done else '·'} {one_line(str(phase.get('title')))}")
-    for row in executions:
-        tool = row.tool.name if row.tool else "a tool"
-        call = Call(row.id, tool, row.step, row.call_index, row.status, arguments=row.input_parameters)
-        line = call_line(call, row.status, row.execution_time_ms, row.error_message)
-        console.print(Text.assemble((f"step {row.step:<3} ", "bright_black"), line, no_wrap=True, overflow="ellipsis"))
-    for file in files:
+    for row in record["executions"]:
+        for line in _call_lines(row, record["names"]):
+            console.print(line)
+    for file in record["files"]:
         if file.kind == "removed":
             console.print(Text(f"- {one_line(file.filename)}", style="bright_black"))
             continue
         console.print(Text(f"+ {one_line(file.filename)}  {size_text(file.file_size)}", style="blue"))
     if task.answer:
         console.print(f"\n{clean(task.answer)}\n")
-    console.print(ending(task))
+    if task.has_ended:
+        console.print(ending(task))
+    else:
+        for line in _what_next(task, record["executions"]):
+            console.print(line)
 
 
-def _done(row: TaskRow | ExecutionRow, as_json: bool, said: str) -> None:
+def _call_lines(row: ExecutionRow, names: dict[str, str]) -> list[Text]:
+    """A call, what people said of it, and what can still be said."""
+    from agent_runtime.cli.watch_lines import call_line, call_notes, decision_text
+    from agent_runtime.person.timeline import Call
+
+    call = Call.of(row)
+    line = call_line(call, row.status, row.execution_time_ms, row.error_message)
+    lines = [Text.assemble((f"step {row.step:<3} ", "bright_black"), line, no_wrap=True, overflow="ellipsis")]
+    for decision in row.decisions:
+        who = names.get(str(decision.user_id), "another person")
+        said = Text.assemble("  ", decision_text(decision.verdict, who))
+        if decision.verdict == "approved" and decision.input_digest != row.input_digest:
+            said.append(", with the arguments as they were then", style="yellow")
+        said.append(f"  {time_text(decision.created_at)}", style="bright_black")
+        if decision.reason:
+            said.append(f": {one_line(decision.reason, 300)}")
+        lines.append(said)
+    return [*lines, *call_notes(call)]
+
+
+def _what_next(task: TaskRow, executions: list[ExecutionRow]) -> list[Text]:
+    """What the person can do so that the task goes on."""
+    from agent_runtime.person.timeline import Call
+
+    if task.status == "waiting" and task.wait_reason == "answer":
+        asked = [question for row in executions if (question := Call.of(row).question)]
+        question = one_line(asked[-1], 4_000) if asked else "the agent waits for an answer"
+        return [
+            Text(f"? {question}", style="bold magenta"),
+            Text(f'  answer with: agent-runtime tasks answer {task.id} "…"', style="magenta"),
+        ]
+    if task.status == "paused":
+        return [Text(f"It goes on with: agent-runtime tasks resume {task.id}", style="yellow")]
+    return []
+
+
+def _done(row: TaskRow, as_json: bool, said: str) -> None:
     if as_json:
         print_json(row)
     else:

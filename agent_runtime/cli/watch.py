@@ -80,7 +80,7 @@ async def follow(
     from agent_runtime.person.timeline import Timeline
 
     await person.task(task_id)
-    timeline = Timeline()
+    timeline = Timeline(names=await person.names())
     reader = _Reader(person, task_id, timeline)
     workers = _Workers(person, console)
     with _screen(console, timeline, task_id, on_event) as screen:

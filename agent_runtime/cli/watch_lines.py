@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from rich.text import Text
 
-from agent_runtime.cli.output import duration_text, one_line, size_text
+from agent_runtime.cli.output import duration_text, one_line, size_text, state_words
 from agent_runtime.person.records import EventRow
 from agent_runtime.person.timeline import OVER, Call, Timeline
 
 CONTROL_TOOLS = frozenset({"plan_set", "plan_advance", "message_notify", "message_ask", "task_complete"})
 """Tools whose effect has an event of its own, so that a call that went well says nothing new."""
 
+_DECISIONS = {
+    "approved": ("approved by {who}", "green"),
+    "denied": ("denied by {who}", "red"),
+    "happened": ("{who} settled that it took effect", "green"),
+    "did_not_happen": ("{who} settled that it did not take effect", "yellow"),
+}
+_CONTROL = {
+    "cancel": "asked to stop",
+    "pause": "asked to pause",
+    "resume": "the pause was taken back",
+}
 _VALUE_CHARACTERS = 60
 _ARGUMENTS_CHARACTERS = 120
 
@@ -41,13 +53,15 @@ def describe(event: EventRow, timeline: Timeline, task_id: UUID) -> list[Text]:
         case "task.plan":
             return _plan(payload)
         case "task.control":
-            return [Text("asked to stop", style="yellow")]
+            return [Text(_CONTROL.get(str(payload.get("request")), "asked to stop"), style="yellow")]
         case "task.notice":
             return [Text(f"» {one_line(str(payload.get('text')), 2_000)}", style="bold")]
         case "message.created":
             return _message(payload, timeline)
         case "execution.status":
             return _execution(payload, timeline)
+        case "execution.decision":
+            return _decision(payload, timeline)
         case "file.created":
             return _file(payload)
         case "file.removed":
@@ -63,9 +77,50 @@ def call_line(call: Call, status: str, milliseconds: float | None, error: str | 
         line.append(f"  {taken}", style="bright_black")
     if error:
         line.append(f"  {one_line(error, 160)}", style="red")
+    if call.original is not None and status not in ("pending", "awaiting_approval"):
+        line.append("  edited", style="magenta")
     if arguments := arguments_text(call.arguments or {}):
         line.append(f"  {arguments}", style="bright_black" if error else "")
     return line
+
+
+def decision_text(verdict: str, who: str) -> Text:
+    """What a person said of a call: `approved by you`."""
+    name = one_line(who, 100)
+    if known := _DECISIONS.get(verdict):
+        words, style = known
+        return Text(words.format(who=name), style=style)
+    return Text(f"{one_line(verdict, 50)} by {name}", style="yellow")
+
+
+def call_notes(call: Call) -> list[Text]:
+    """What a person can do about the call, and what a person has changed in it."""
+    notes = []
+    if call.original is not None:
+        notes.append(
+            Text(f"  the agent had asked for: {arguments_text(call.original) or 'no arguments'}", style="magenta")
+        )
+    if call.status == "awaiting_approval":
+        decide = f"agent-runtime tasks approve {call.execution_id}"
+        notes.append(Text(f"  allow it with: {decide}   or refuse: … tasks deny …", style="magenta"))
+        if terms := approval_terms(call):
+            notes.append(Text(f"  {terms}", style="magenta"))
+    elif call.status == "in_doubt":
+        settle = f"agent-runtime tasks settle {call.execution_id}"
+        notes.append(Text("  in doubt: nobody knows whether it took effect, and it is not run again", style="red"))
+        notes.append(Text(f"  settle it: {settle} --happened | --did-not-happen", style="red"))
+    return notes
+
+
+def approval_terms(call: Call) -> str:
+    """`1 of 2 people have approved, until 14:05:00`."""
+    terms = []
+    if call.approvals_needed > 1:
+        terms.append(f"{call.approvals_given} of {call.approvals_needed} people have approved")
+    if call.expires_at:
+        moment = call.expires_at.astimezone()
+        terms.append(f"until {moment:%Y-%m-%d %H:%M:%S}")
+    return ", ".join(terms)
 
 
 def arguments_text(arguments: dict[str, Any]) -> str:
@@ -92,6 +147,12 @@ def _status(payload: dict[str, Any], timeline: Timeline, task_id: UUID) -> list[
             return _question(timeline, task_id)
         case "waiting" if payload.get("wait_reason") == "approval":
             return [Text("waits for approval", style="magenta")]
+        case "waiting" if payload.get("wait_reason") == "doubt":
+            return [Text("waits until a person says whether the call in doubt took effect", style="red")]
+        case "waiting":
+            return [Text(state_words("waiting", payload.get("wait_reason")), style="yellow")]
+        case "paused":
+            return [Text(f"paused; it goes on with: agent-runtime tasks resume {task_id}", style="yellow")]
         case "pending" if previous == "running":
             later = f", not before {_clock(payload['run_after'])}" if payload.get("run_after") else ""
             return [Text(f"given back by its worker{later}", style="yellow")]
@@ -148,10 +209,26 @@ def _execution(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
     line = call_line(call, status, milliseconds, payload.get("error_message"))
     step = (f"step {call.step:<3} ", "bright_black")
     lines = [Text.assemble(step, line, no_wrap=True, overflow="ellipsis")]
-    if status == "awaiting_approval":
-        decide = f"agent-runtime tasks approve {call.execution_id}"
-        lines.append(Text(f"  allow it with: {decide}   or refuse: … tasks deny …", style="magenta"))
+    if status in ("awaiting_approval", "in_doubt") and call.status == status:
+        lines += call_notes(call)  # once it is decided, that is old news
     return lines
+
+
+def _decision(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
+    call = timeline.calls.get(UUID(payload["execution_id"]))
+    if call is None:
+        return []
+    verdict = str(payload.get("verdict"))
+    said = decision_text(verdict, timeline.name(payload.get("user_id")))
+    line = Text.assemble((f"step {call.step:<3} ", "bright_black"), said)
+    line.append(f"  {one_line(call.tool, 64)}", style="bold")
+    # A refusal's reason comes again as the call's error.
+    if (reason := payload.get("reason")) and verdict != "denied":
+        line.append(f": {one_line(str(reason), 300)}")
+    if verdict != "approved" or call.original is None:
+        return [line]
+    line.append(f"  edited  {arguments_text(call.arguments or {})}", style="magenta")
+    return [line, *call_notes(replace(call, status="pending"))]
 
 
 def _file(payload: dict[str, Any]) -> list[Text]:

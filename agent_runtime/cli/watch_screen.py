@@ -19,8 +19,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent_runtime.cli.output import STATUS_STYLES, clean, duration_text, one_line, size_text
-from agent_runtime.cli.watch_lines import CONTROL_TOOLS, call_line, describe
+from agent_runtime.cli.output import STATUS_STYLES, clean, duration_text, one_line, size_text, state_words
+from agent_runtime.cli.watch_lines import CONTROL_TOOLS, approval_terms, call_line, describe
 from agent_runtime.person.records import EventRow, FileRow, TaskRow, current_files
 from agent_runtime.person.timeline import Timeline
 
@@ -175,15 +175,24 @@ class LiveScreen:
             if call.status == "running" and call.tool not in CONTROL_TOOLS:
                 seconds = time.monotonic() - self._since.get(call.execution_id, time.monotonic())
                 parts.append(Padding(call_line(call, "running", 1_000 * seconds), (0, 0, 0, 2)))
+        for call in (*timeline.open_calls, *timeline.doubts):
+            if call.status in ("awaiting_approval", "in_doubt"):
+                line = call_line(call, call.status, None)
+                if terms := approval_terms(call) if call.status == "awaiting_approval" else "in doubt":
+                    line.append(f"  {terms}", style="magenta")
+                parts.append(Padding(line, (0, 0, 0, 2)))
         if self._trouble:
             parts.append(Text(f"  {one_line(self._trouble)}; trying again", style="yellow"))
         return Group(*parts)
 
     def _header(self) -> RenderableType:
         timeline = self._timeline
-        status = f"waiting for {timeline.wait_reason}" if timeline.status == "waiting" else timeline.status
-        if timeline.cancel_requested:
-            status = "stopping"
+        status = state_words(
+            timeline.status,
+            timeline.wait_reason,
+            stopping=timeline.cancel_requested,
+            pausing=timeline.pause_requested,
+        )
         words = Text.assemble((status, _bold(timeline.status)))
         if timeline.step:
             words.append(f"  step {timeline.step}", style="bright_black")

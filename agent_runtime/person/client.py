@@ -14,7 +14,7 @@ import httpx
 from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
-from agent_runtime.errors import ConfigError, InvalidInput, NotFound, Unavailable
+from agent_runtime.errors import ConfigError, Denied, InvalidInput, NotFound, Unavailable
 from agent_runtime.person.attachments import Attachment, open_attachments
 from agent_runtime.person.auth import unreachable
 from agent_runtime.person.records import (
@@ -25,6 +25,7 @@ from agent_runtime.person.records import (
     MessageRow,
     TaskRow,
     ToolRow,
+    WorkerRow,
 )
 from agent_runtime.person.refusals import refusal
 from agent_runtime.person.session import LOG_IN, Session
@@ -36,8 +37,15 @@ _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _AT_ONCE = 1_000
 _IDS_AT_ONCE = 100
 _EXECUTION_COLUMNS = (
-    "id, status, step, call_index, input_parameters, output_result, error_message, execution_time_ms, tools(name)"
+    "id, task_id, status, step, call_index, input_parameters, original_parameters, input_digest, output_result,"
+    " error_message, execution_time_ms, approvals_needed, approval_expires_at, tools(name),"
+    " execution_decisions(user_id, verdict, input_digest, reason, created_at)"
 )
+# A call by itself, with what a person wants to know before deciding.
+_CALL_COLUMNS = _EXECUTION_COLUMNS.replace("tools(name)", "tools(name, function_schema)") + (
+    ", tasks(title, user_id, status), messages(content, created_at)"
+)
+_MOST_REASON_BYTES = 65_536
 
 
 class Person:
@@ -158,10 +166,77 @@ class Person:
         """Tell the agent something; a task that waits for an answer goes on. Raises `NotFound`, `IllegalTransition`."""
         return TaskRow.model_validate(await self._call("answer_task", {"p_task": str(task_id), "p_answer": text}))
 
-    async def decide(self, execution_id: UUID, *, approve: bool, reason: str | None = None) -> ExecutionRow:
-        """Let a tool call that waits for approval run, or deny it. Raises `NotFound`, `IllegalTransition`."""
-        decision = {"p_execution": str(execution_id), "p_approve": approve, "p_reason": reason}
+    async def pause(self, task_id: UUID) -> TaskRow:
+        """Hold a task, or ask the worker that runs it to. Raises `NotFound`, `IllegalTransition`, `Denied`."""
+        return TaskRow.model_validate(await self._call("pause_task", {"p_task": str(task_id)}))
+
+    async def resume(self, task_id: UUID) -> TaskRow:
+        """Let a paused task go on. Raises `NotFound`, `IllegalTransition`, `Denied`."""
+        return TaskRow.model_validate(await self._call("resume_task", {"p_task": str(task_id)}))
+
+    # -- calls that need a person ----------------------------------------------------------------------------------
+
+    async def decide(
+        self,
+        call: ExecutionRow,
+        *,
+        approve: bool,
+        reason: str | None = None,
+        arguments: dict[str, Any] | None = None,
+    ) -> ExecutionRow:
+        """Let a tool call run that waits for approval, or deny it. `arguments` are run instead of the model's.
+
+        `call` is what the person saw: it is refused when somebody changed it meanwhile. The call still waits when it
+        needs another person, too. Raises `NotFound`, `IllegalTransition`, `InvalidInput`.
+        """
+        _refuse_if_long("reason", reason)
+        decision = {
+            "p_execution": str(call.id),
+            "p_approve": approve,
+            "p_reason": reason,
+            "p_arguments": arguments,
+            "p_digest": call.input_digest,
+        }
         return ExecutionRow.model_validate(await self._call("decide_execution", decision))
+
+    async def settle(self, execution_id: UUID, *, happened: bool, result: str | None = None) -> ExecutionRow:
+        """Say of a call in doubt whether it took effect; the agent reads `result`, of at most 64 KiB.
+
+        Raises `NotFound`, `IllegalTransition`, `InvalidInput`.
+        """
+        said = {"p_execution": str(execution_id), "p_happened": happened, "p_result": result}
+        return ExecutionRow.model_validate(await self._call("settle_execution", said))
+
+    async def call(self, execution_id: UUID) -> ExecutionRow:
+        """One tool call with its task, its tool's schema and the turn that asked for it. Raises `NotFound`."""
+        rows = await self._ask(
+            self._supabase.table("tool_executions").select(_CALL_COLUMNS).eq("id", str(execution_id))
+        )
+        if not rows:
+            raise NotFound(f"there is no tool execution {execution_id}: `agent-runtime approvals` shows what waits")
+        return ExecutionRow.model_validate(rows[0])
+
+    async def calls_for_me(self, limit: int = _AT_ONCE) -> list[ExecutionRow]:
+        """The calls, over all tasks, that this person may decide (`awaiting_approval`) or settle (`in_doubt`), those
+        first whose time is over first.
+
+        One's own, and for an admin those of its tenant: what others merely share is theirs to decide.
+        """
+        me = await self._me()
+        if me.get("role") not in ("user", "admin"):
+            return []
+        query = self._supabase.table("tool_executions").select(_CALL_COLUMNS)
+        query = query.in_("status", ["awaiting_approval", "in_doubt"])
+        for column in ("approval_expires_at", "task_id", "step", "call_index"):
+            query = query.order(column)
+        rows = await self._ask(query.limit(limit))
+        calls = [ExecutionRow.model_validate(row) for row in rows]
+        return [call for call in calls if me["role"] == "admin" or (call.task and str(call.task.user_id) == me["id"])]
+
+    async def names(self) -> dict[str, str]:
+        """Who the ids of users stand for: `you`, and for an admin the addresses of its tenant."""
+        rows = await self._ask(self._supabase.table("users").select("id, email").limit(_AT_ONCE))
+        return {row["id"]: "you" if row["id"] == self.session.user_id else row["email"] for row in rows}
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
@@ -210,6 +285,16 @@ class Person:
         status = await self._call("runtime_status", {})
         return status if isinstance(status, dict) else {}
 
+    async def workers(self) -> list[WorkerRow]:
+        """Every worker process, as an admin may see them. Raises `Denied` for everybody else."""
+        if (await self._me()).get("role") != "admin":
+            raise Denied(
+                f"{self.session.email} is no admin: only admins and operators see the workers"
+                " (set DATABASE_URL, or SUPABASE_URL and SUPABASE_SECRET_KEY)"
+            )
+        rows = await self._ask(self._supabase.table("workers").select("*").order("heartbeat_at", desc=True))
+        return [WorkerRow.of_table(row) for row in rows]
+
     async def agents(self) -> list[AgentRow]:
         """The agents that may be asked for."""
         rows = await self._ask(self._supabase.table("agents").select("*").eq("is_active", "true").order("name"))
@@ -253,6 +338,12 @@ class Person:
         mine = self._supabase.table("tasks").select("*").eq("user_id", self.session.user_id)
         rows = await self._ask(mine.eq("idempotency_key", key).limit(1))
         return TaskRow.model_validate(rows[0]) if rows else None
+
+    async def _me(self) -> dict[str, Any]:
+        """`{"id", "role"}` as they are now: admin, user or viewer. Empty for somebody without a profile."""
+        session, query = self.session, self._supabase.table("users").select("id, role")
+        rows = await self._ask(query.eq("id", session.user_id) if session.user_id else query.eq("email", session.email))
+        return dict(rows[0]) if rows else {}
 
     async def _tenant_id(self) -> str:
         rows = await self._ask(self._supabase.table("tenants").select("id"))
@@ -308,3 +399,9 @@ class Person:
             raise refusal(error, self._url) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unreachable(self._url, error) from None
+
+
+def _refuse_if_long(what: str, text: str | None) -> None:
+    size = len((text or "").encode())
+    if size > _MOST_REASON_BYTES:
+        raise InvalidInput(f"limit {what}_bytes reached: {size} bytes, at most {_MOST_REASON_BYTES} are taken")

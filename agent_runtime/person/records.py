@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,9 @@ class TaskRow(_Row):
     wait_reason: str | None = None
     run_after: Time | None = None
     cancel_requested_at: Time | None = None
+    pause_requested_at: Time | None = None
+    limits: dict[str, Any] = Field(default_factory=dict)
+    """The task's own; those of its agent and its tenant hold besides."""
     result: dict[str, Any] | None = None
     error_message: str | None = None
     usage: dict[str, Any] = Field(default_factory=dict)
@@ -62,24 +66,78 @@ class EventRow(_Row):
     created_at: Time
 
 
-class ToolName(_Row):
+class ToolPart(_Row):
     """The part of `tools` that an execution is read with."""
 
     name: str
+    function_schema: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The JSON schema of its arguments; empty when it is not known."""
+        function = self.function_schema.get("function")
+        parameters = function.get("parameters") if isinstance(function, dict) else None
+        return parameters if isinstance(parameters, dict) else {}
+
+
+class TaskPart(_Row):
+    """The part of `tasks` that an execution is read with."""
+
+    title: str
+    user_id: UUID
+    status: str
+
+
+class TurnPart(_Row):
+    """The part of `messages` that an execution is read with: the turn that asked for the call."""
+
+    content: str
+    created_at: Time
+
+
+class DecisionRow(_Row):
+    """A row of `execution_decisions`: what one person said of one call with the arguments of that digest."""
+
+    user_id: UUID | None = None
+    verdict: str
+    """approved, denied, happened or did_not_happen."""
+    input_digest: str
+    reason: str | None = None
+    created_at: Time
 
 
 class ExecutionRow(_Row):
     """A row of `tool_executions`."""
 
     id: UUID
-    tool: ToolName | None = Field(default=None, alias="tools")
+    task_id: UUID | None = None
+    tool: ToolPart | None = Field(default=None, alias="tools")
+    task: TaskPart | None = Field(default=None, alias="tasks")
+    turn: TurnPart | None = Field(default=None, alias="messages")
+    decisions: list[DecisionRow] = Field(default_factory=list, alias="execution_decisions")
     status: str
     step: int
     call_index: int
     input_parameters: dict[str, Any]
+    original_parameters: dict[str, Any] | None = None
+    """What the model asked for, where a person changed it before approving."""
+    input_digest: str = ""
     output_result: dict[str, Any] | None = None
     error_message: str | None = None
     execution_time_ms: int | None = None
+    approvals_needed: int = 0
+    approval_expires_at: Time | None = None
+
+    @property
+    def tool_name(self) -> str:
+        """For people."""
+        return self.tool.name if self.tool else "a tool"
+
+    @property
+    def approved_by(self) -> set[UUID | None]:
+        """Who approved these very arguments."""
+        told = (one for one in self.decisions if (one.verdict, one.input_digest) == ("approved", self.input_digest))
+        return {one.user_id for one in told}
 
 
 class MessageRow(_Row):
@@ -142,3 +200,30 @@ class ToolRow(_Row):
     security_level: str
     retry_class: str
     usage_count: int = 0
+
+
+LOST_SECONDS = 60
+"""A worker that gave no sign for so long is lost; the same as in `worker_list()`."""
+
+
+class WorkerRow(_Row):
+    """A worker process. `state` is working, stopped, or lost when no sign came for a minute."""
+
+    id: UUID
+    host: str
+    pid: int
+    version: str
+    transport: str
+    state: str
+    running: int | None = None
+    """Tasks in its hands; None where they may not be counted."""
+    capacity: int
+    started_at: Time
+    heartbeat_at: Time
+
+    @classmethod
+    def of_table(cls, row: dict[str, Any]) -> WorkerRow:
+        """Of a row of `workers`, by this machine's clock."""
+        age_seconds = (datetime.now(UTC) - _time(row["heartbeat_at"])).total_seconds()
+        state = "stopped" if row["stopped_at"] else "working" if age_seconds < LOST_SECONDS else "lost"
+        return cls.model_validate({**row, "state": state})

@@ -32,13 +32,16 @@ _BY_CODE: dict[str, type[AgentRuntimeError]] = {
 _HIDDEN = "SUP"
 _RAISED = "PostgresError: "
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[AgentRuntimeError]], ...] = (
-    (re.compile(r"^limit \w+ reached: "), InvalidInput),
+    (re.compile(r"^limit \w+ (reached: |is a number above 0)|^limits is an object|^there is no limit "), InvalidInput),
     (re.compile(r"^(there is no |the conversation has no |task \S+ has no )"), NotFound),
     (
-        re.compile(r"( already|there is nothing to decide| cannot change| is disabled)$| cannot go from "),
+        re.compile(
+            r"( already|there is nothing to (decide|pause)| it is not (in doubt|paused)| cannot change| is disabled)$"
+            r"| cannot go from | is over$| were changed meanwhile: | already: it needs another | cannot be made less$"
+        ),
         IllegalTransition,
     ),
-    (re.compile(r" is empty| is not | is taken: | is true or false"), InvalidInput),
+    (re.compile(r" is empty| is not | is taken: | is true or false|^p_arguments is an object"), InvalidInput),
 )
 
 

@@ -1,13 +1,15 @@
 """A task's timeline as a fold: events go in, in their order, and what a screen shows comes out. No clock, no network.
 
 Events name rows; what is in the rows (a call's arguments, a message's text) is learned beside them: `wanted_executions`
-and `wanted_messages` say which rows a screen still has to read.
+and `wanted_messages` say which rows a screen still has to read. A person's decision can change a call's arguments, so
+it makes the call's row wanted again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +32,31 @@ class Call:
     error_message: str | None = None
     arguments: dict[str, Any] | None = None
     """None until its row was read."""
+    original: dict[str, Any] | None = None
+    """What the model asked for, where a person changed it."""
+    approvals_needed: int = 0
+    approvals_given: int = 0
+    """By different people, of these very arguments; as of its row."""
+    expires_at: datetime | None = None
+    """When the time to decide is over; as of its row."""
+    is_stale: bool = False
+    """Its row has changed since it was read."""
+
+    @classmethod
+    def of(cls, row: ExecutionRow) -> Call:
+        """As its row says, without a timeline."""
+        call = cls(
+            row.id, row.tool_name, row.step, row.call_index, row.status, row.execution_time_ms, row.error_message
+        )
+        call.learn(row)
+        return call
+
+    def learn(self, row: ExecutionRow) -> None:
+        """Take what only the row says."""
+        self.arguments, self.original = row.input_parameters, row.original_parameters
+        self.approvals_needed = max(self.approvals_needed, row.approvals_needed)
+        self.approvals_given, self.expires_at = len(row.approved_by), row.approval_expires_at
+        self.is_stale = False
 
     @property
     def question(self) -> str | None:
@@ -62,8 +89,9 @@ class FileSeen:
 
 @dataclass
 class Timeline:
-    """What a screen shows of one task."""
+    """What a screen shows of one task. `names` says whom a user's id stands for."""
 
+    names: dict[str, str] = field(default_factory=dict)
     title: str = ""
     status: str = "pending"
     wait_reason: str | None = None
@@ -71,6 +99,7 @@ class Timeline:
     error_message: str | None = None
     run_after: str | None = None
     cancel_requested: bool = False
+    pause_requested: bool = False
     plan: list[str] = field(default_factory=list)
     current_phase: int = 1
     progress_percentage: int = 0
@@ -97,6 +126,16 @@ class Timeline:
         return sorted(calls, key=lambda call: (call.step, call.call_index))
 
     @property
+    def doubts(self) -> list[Call]:
+        """Calls of which nobody knows whether they took effect, in their order."""
+        calls = [call for call in self.calls.values() if call.status == "in_doubt"]
+        return sorted(calls, key=lambda call: (call.step, call.call_index))
+
+    def name(self, user_id: Any) -> str:
+        """Who that is: `you`, an address where it may be read, else another person."""
+        return self.names.get(str(user_id), "another person")
+
+    @property
     def question(self) -> str | None:
         """What the agent waits to be told, once its row was read."""
         if (self.status, self.wait_reason) != ("waiting", "answer"):
@@ -106,8 +145,8 @@ class Timeline:
 
     @property
     def wanted_executions(self) -> list[UUID]:
-        """Calls whose arguments are not known yet."""
-        return [call.execution_id for call in self.calls.values() if call.arguments is None]
+        """Calls whose arguments are not known, or not any more."""
+        return [call.execution_id for call in self.calls.values() if call.arguments is None or call.is_stale]
 
     @property
     def wanted_messages(self) -> list[UUID]:
@@ -128,7 +167,7 @@ class Timeline:
         """Take what rows say that events only name."""
         for row in executions:
             if call := self.calls.get(row.id):
-                call.arguments = row.input_parameters
+                call.learn(row)
         for message in messages:
             if said := self.said.get(message.id):
                 said.text, said.has_calls = message.content, bool(message.tool_calls)
@@ -136,7 +175,7 @@ class Timeline:
     def stop_wanting(self) -> None:
         """Rows that could not be read stay empty; nobody asks for them again."""
         for call in self.calls.values():
-            call.arguments = call.arguments or {}
+            call.arguments, call.is_stale = call.arguments or {}, False
         for said in self.said.values():
             said.text = said.text or ""
 
@@ -150,6 +189,8 @@ class Timeline:
         self.attempts = int(payload.get("attempts") or 0)
         self.error_message = payload.get("error_message")
         self.run_after = payload.get("run_after")
+        # Asked of a running task: it is paused now, or has ended, or was let go on.
+        self.pause_requested = self.pause_requested and self.status == "running"
         if self.status == "completed":
             self.progress_percentage = 100
 
@@ -159,7 +200,11 @@ class Timeline:
         self.progress_percentage = int(payload.get("progress_percentage") or 0)
 
     def _task_control(self, payload: dict[str, Any]) -> None:
-        self.cancel_requested = self.cancel_requested or payload.get("request") == "cancel"
+        match payload.get("request"):
+            case "cancel":
+                self.cancel_requested = True
+            case "pause" | "resume" as request:
+                self.pause_requested = request == "pause"
 
     def _task_notice(self, payload: dict[str, Any]) -> None:
         self.notices.append(str(payload.get("text") or ""))
@@ -189,6 +234,11 @@ class Timeline:
         call.status = str(payload.get("status") or call.status)
         call.execution_time_ms = payload.get("execution_time_ms")
         call.error_message = payload.get("error_message")
+        call.approvals_needed = int(payload.get("approvals_needed") or 0)
+
+    def _execution_decision(self, payload: dict[str, Any]) -> None:
+        if call := self.calls.get(UUID(payload["execution_id"])):
+            call.is_stale = True
 
     def _file_created(self, payload: dict[str, Any]) -> None:
         self.files.append(
@@ -214,6 +264,7 @@ _CHANGES = {
     "task.notice": Timeline._task_notice,
     "message.created": Timeline._message_created,
     "execution.status": Timeline._execution_status,
+    "execution.decision": Timeline._execution_decision,
     "file.created": Timeline._file_created,
     "file.removed": Timeline._file_removed,
 }

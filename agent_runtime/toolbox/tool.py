@@ -87,13 +87,17 @@ class ToolContext:
 
     task_id: UUID
     execution_id: UUID
-    """Also the idempotency key of a `keyed` tool."""
     workspace: Workspace
     sandbox: Sandbox
     timeout_seconds: float
     output_limit_bytes: int
     config: dict[str, Any] = field(default_factory=dict)
     """The tool's own configuration, from `tools.config`."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """What a `keyed` tool gives the service that it calls: the same for each try of one call, and of no other."""
+        return str(self.execution_id)
 
 
 Run = Callable[[Any, ToolContext], Awaitable[ToolResult]]

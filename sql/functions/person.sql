@@ -223,7 +223,7 @@ begin
     raise exception using errcode = 'AR002', message = format('there is no task %s', p_task);
   elsif v_task.user_id is distinct from (select private.me()) or not (select private.can_write()) then
     raise exception using errcode = '42501', message = 'only the task''s owner can pause it and let it go on';
-  elsif p_pause and v_task.pause_requested_at is not null then
+  elsif p_pause and v_task.pause_requested_at is not null and v_task.completed_at is null then
     return v_task;
   end if;
   raise exception using
@@ -269,6 +269,9 @@ begin
   elsif v_arguments is not null and (not p_approve or jsonb_typeof(v_arguments) <> 'object') then
     raise exception using
       errcode = 'AR005', message = 'p_arguments is an object with the arguments to run instead, and goes with an approval';
+  elsif octet_length(p_reason) > 65536 then
+    raise exception using
+      errcode = 'AR006', message = format('limit reason_bytes reached: %s bytes, at most 65536 are taken', octet_length(p_reason));
   end if;
   v_task := private.task_to_decide(p_execution);
   v_execution := private.execution_of(v_task.id, p_execution);

@@ -1,9 +1,11 @@
 -- Taking tasks, and taking back those whose worker died.
 
+-- enable_sort is off because the planner, thinking that few rows are pending, would read another index, dead rows and all, and
+-- sort: the index of claimable rows has them in order.
 create or replace function public.worker_claim(
   p_worker uuid, p_limit integer, p_lease_seconds double precision, p_claim uuid default null, p_again boolean default false
 ) returns setof public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = '' set enable_sort = off as $$
 declare
   v_cap bigint := private.config_number('max_concurrent_tasks', 10);
   v_task public.tasks;

@@ -73,23 +73,33 @@ begin
     v_old := to_jsonb(old);
     v_row := v_old;
   elsif tg_op = 'INSERT' then
-    v_new := to_jsonb(new) - 'search';
+    if tg_table_name = 'tasks' then
+      new.search := null;
+    end if;
+    v_new := to_jsonb(new);
     v_row := v_new;
   else
-    -- Renewals and usage counts.
     if tg_table_name = 'tasks' then
+      -- Renewals and usage counts.
       if new.status = old.status and (
         new.lease_expires_at is distinct from old.lease_expires_at
         or (new.usage is distinct from old.usage and new.tainted = old.tainted)
       ) then
         return null;
       end if;
+      -- A lease is a secret while it lasts and nothing afterwards; the words are in title and description.
+      old.lease_token := null;
+      new.lease_token := null;
+      old.last_release := null;
+      new.last_release := null;
+      old.search := null;
+      new.search := null;
     end if;
     v_row := to_jsonb(new);
     v_old := to_jsonb(old);
     select jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value) into v_old, v_new
     from jsonb_each(v_row) n
-    where n.key <> 'updated_at' and n.key <> 'search' and n.value is distinct from v_old -> n.key;
+    where n.key <> 'updated_at' and n.value is distinct from v_old -> n.key;
     if v_new is null then
       return null;
     end if;

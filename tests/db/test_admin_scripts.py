@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 FOLDER = resources.sql() / "seed" / "admin"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sql"))
-PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE = (
+PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT = (
     "promote_user_to_admin.sql", "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
-    "set_configuration.sql",
+    "set_configuration.sql", "set_tenant_limits.sql",
 )  # fmt: skip
 
 
@@ -45,12 +45,12 @@ def run(connection: Connection, name: str, /, **parameters: str) -> list[Row]:
 
 
 def everything(connection: Connection) -> list[list[Row]]:
-    tables = "users", "agents", "tools", "system_config", "audit_logs"
+    tables = "users", "tenants", "agents", "tools", "system_config", "audit_logs"
     return [many(connection, f"select * from public.{table} order by id") for table in tables]
 
 
 def test_there_is_no_other_script() -> None:
-    assert sorted([PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE]) == SCRIPTS
+    assert sorted([PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT]) == SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -60,16 +60,20 @@ def test_a_script_that_nobody_filled_in_asks_for_it(
     before = everything(connection)
     finished = psql(shared_database, "-f", str(FOLDER / name))
     assert finished.returncode == 3
-    assert re.search(r"ERROR:  set v_\w+( and v_value)? first, at the top of this script", finished.stderr)
+    assert re.search(r"ERROR:  set v_\w+( and v_\w+)? first, at the top of this script", finished.stderr)
     assert everything(connection) == before
 
 
+STEPS = """'{"steps": 50}'"""
 FILLED_IN: list[tuple[str, dict[str, str]]] = [
     (PROMOTE, {"email": "' Ana@Example.org'"}),
     (AGENT, {"name": "'Analyst'", "system_prompt": "'Analyse.'", "tools_enabled": "array['file_read']"}),
     (AGENT, {"name": "'Asistente General'", "temperature": "0", "is_active": "false"}),
     (REGISTER, {"name": "'lookup'", "display_name": "'Look'", "description": "'Looks; it''s slow.'"}),
     (ENABLE, {"name": "'shell_exec'", "is_enabled": "false", "timeout_seconds": "9"}),
+    (AGENT, {"name": "'Asistente General'", "standing_permissions": "array['shell_exec']", "limits": STEPS}),
+    (ENABLE, {"name": "'shell_exec'", "requires_confirmation": "true", "approvals_required": "2"}),
+    (LIMIT, {"tenant": "'Ana@example.org'", "limits": STEPS}),
     (CONFIGURE, {"key": "'default_model'", "value": "'llama3.1:8b'"}),
     (CONFIGURE, {"key": "'smtp.host'", "value": "'\"mail\"'", "is_new": "true", "is_sensitive": "true"}),
 ]
@@ -132,6 +136,38 @@ def test_a_tool_is_registered_disabled_and_then_enabled(connection: Connection) 
     assert again == {"is_enabled": True, "requires_confirmation": True}
 
 
+def test_limits_are_set_replaced_and_taken_away(connection: Connection) -> None:
+    user = runs.sign_up(connection, "ana@example.org")
+    found = "select limits from (select private.limits_of(t) as limits from tasks t where id = %s) l"
+    run(connection, LIMIT, tenant="'ana'", limits="""'{"steps": 50, "tool_calls": 9}'""")
+    task = runs.submit(connection, user, agent="Asistente General", limits='{"tool_calls": 20, "wall_seconds": 60}')
+    assert value(connection, found, task["id"]) == {"steps": 50, "tool_calls": 9, "wall_seconds": 60}
+    run(connection, AGENT, name="'Asistente General'", limits="""'{"steps": 7}'""")
+    run(connection, LIMIT, tenant="'ana@example.org'", limits="""'{"output_bytes": 1000}'""")
+    assert value(connection, found, task["id"]) == {
+        "steps": 7, "tool_calls": 20, "wall_seconds": 60, "output_bytes": 1000,
+    }  # fmt: skip
+    run(connection, AGENT, name="'Asistente General'", limits="'{}'")
+    run(connection, LIMIT, tenant="'ana'", limits="'{}'")
+    assert value(connection, found, task["id"]) == {"tool_calls": 20, "wall_seconds": 60}
+    assert value(connection, "select settings ? 'limits' from tenants where slug = 'ana'") is False
+
+
+def test_an_admin_says_who_must_approve_what(connection: Connection) -> None:
+    needed = (
+        "select private.approvals_for(t, a.id) from tools t, agents a"
+        " where t.name = 'shell_exec' and a.name = 'Analyst'"
+    )
+    run(connection, AGENT, name="'Analyst'", system_prompt="'x'", tools_enabled="array['shell_exec']")
+    assert value(connection, needed) == 1
+    run(connection, ENABLE, name="'shell_exec'", approvals_required="2")
+    assert value(connection, needed) == 2
+    run(connection, AGENT, name="'Analyst'", standing_permissions="array['shell_exec']")
+    assert value(connection, needed) == 0
+    run(connection, ENABLE, name="'shell_exec'", requires_confirmation="true")
+    assert value(connection, needed) == 2
+
+
 @pytest.mark.parametrize(
     ("key", "given", "stored"),
     [
@@ -142,6 +178,7 @@ def test_a_tool_is_registered_disabled_and_then_enabled(connection: Connection) 
         ("session_timeout", "60", 60),
         ("enable_audit_logging", "false", False),
         ("max_concurrent_tasks", "1", 1),
+        ("approval_timeout", "60", 60),
     ],
 )
 def test_every_key_can_be_set(connection: Connection, key: str, given: str, stored: object) -> None:
@@ -173,6 +210,15 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
     (AGENT, {"name": "'Asistente General'", "model_name": "''"}, "is no name of a model"),
     (AGENT, {"name": "'Asistente General'", "tools_enabled": "array['file_read', 'fly']"}, "not there: fly"),
     (AGENT, {"name": "'Asistente General'", "tools_enabled": "array[null]::text[]"}, "holds a null"),
+    (AGENT, {"name": "'Asistente General'", "standing_permissions": "array['fly']"}, "not there: fly"),
+    (AGENT, {"name": "'Asistente General'", "standing_permissions": "array[null]::text[]"}, "holds a null"),
+    (AGENT, {"name": "'Asistente General'", "limits": """'{"stepz": 1}'"""}, 'there is no limit "stepz"'),
+    (AGENT, {"name": "'Asistente General'", "limits": "'[]'"}, "limits is an object"),
+    (LIMIT, {"tenant": "'nobody'", "limits": STEPS}, "there is no tenant nobody"),
+    (LIMIT, {"tenant": "'eve'"}, "set v_tenant and v_limits first"),
+    (LIMIT, {"tenant": "'eve'", "limits": "'null'"}, "limits is an object"),
+    (LIMIT, {"tenant": "'eve'", "limits": """'{"steps": 0}'"""}, "limit steps is a number above 0"),
+    (LIMIT, {"tenant": "'eve'", "limits": """'{"steps": "many"}'"""}, "limit steps is a number above 0"),
     (REGISTER, {"name": "'Look up'"}, "must be small letters"),
     (REGISTER, {"name": "'look'"}, "v_display_name needs"),
     (REGISTER, {"name": "'look'", "display_name": "'x'"}, "v_description is empty"),
@@ -189,6 +235,8 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
             ("security_level", "'fine'", "fine is not safe"),
             ("retry_class", "null", "is not pure"),
             ("taints", "null", "are true or false"),
+            ("approvals_required", "3", "3 is not 1 or 2"),
+            ("approvals_required", "null", "is not 1 or 2"),
             ("timeout_seconds", "0", "0 is not between"),
             ("output_limit_bytes", "1", "1 is not between"),
         )
@@ -199,6 +247,7 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
     (ENABLE, {"name": "'task_complete'", "is_enabled": "false"}, "part of the loop"),
     (ENABLE, {"name": "'shell_exec'", "timeout_seconds": "86401"}, "86401 is not between"),
     (ENABLE, {"name": "'shell_exec'", "output_limit_bytes": "255"}, "255 is not between"),
+    (ENABLE, {"name": "'shell_exec'", "approvals_required": "0"}, "0 is not 1 or 2"),
     (CONFIGURE, {"key": "'default_model'"}, "set v_key and v_value first"),
     (CONFIGURE, {"key": "'defualt_model'", "value": "'x'"}, "there is no key defualt_model"),
     (CONFIGURE, {"key": "'Bad Key'", "value": "'1'", "is_new": "true"}, "must be small letters"),
@@ -216,6 +265,7 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
             ("max_conversation_history", "ten", "from 1 to 10000"),
             ("file_upload_max_size", "100MB", "from 1 to 5368709120"),
             ("file_upload_max_size", "-1", "from 1 to 5368709120"),
+            ("approval_timeout", "59", "from 60 to 31536000"),
             ("session_timeout", "59", "from 60 to 31536000"),
             ("session_timeout", "3600.5", "from 60 to 31536000"),
             ("max_concurrent_tasks", "99999999999999999999", "from 1 to 1000"),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
 
 PASSWORD = "correct horse battery"
+_COMMAND = {"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}
 
 
 async def new_person(stack: Stack, name: str = "person") -> Session:
@@ -101,3 +102,20 @@ async def take(connection: psycopg.AsyncConnection[dict[str, Any]], task_id: uui
 async def worker_connection(stack: Stack) -> psycopg.AsyncConnection[dict[str, Any]]:
     """A connection with a worker's rights."""
     return await psycopg.AsyncConnection.connect(stack.worker_database_url, autocommit=True, row_factory=dict_row)
+
+
+def a_tool_that_asks(stack: Stack, approvals_required: int = 1) -> str:
+    """A tool that needs approval, and an agent of the same name that has it."""
+    name = f"asks_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute(
+            "insert into tools (name, display_name, description, category, function_schema, requires_confirmation,"
+            " approvals_required) values (%s, 'Asks', 'For tests.', 'test', %s, true, %s)",
+            [name, json.dumps({"function": {"parameters": _COMMAND}}), approvals_required],
+        )
+        owner.execute(
+            "insert into agents (name, system_prompt, model_name, tools_enabled, is_public)"
+            " values (%s, 'Ask.', 'default', array[%s], true)",
+            [name, name],
+        )
+    return name

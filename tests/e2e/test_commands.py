@@ -20,7 +20,7 @@ from agent_runtime.cli import main
 from agent_runtime.person import session
 from agent_runtime.person.session import Session
 from agent_runtime.storage import Storage, storage_path
-from tests.e2e.desk import PASSWORD, Work, new_person, take, worker_connection
+from tests.e2e.desk import PASSWORD, Work, a_tool_that_asks, new_person, take, worker_connection
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -42,13 +42,20 @@ class Printed:
 Run = Callable[..., Printed]
 
 
+class Terminal(io.StringIO):
+    """Standard input of somebody who sits there."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Type a command. `stdin` is what is piped into it."""
+    """Type a command. `stdin` is what is piped into it, or what is `typed` at the terminal."""
 
-    def type_it(*arguments: str | Path, stdin: str = "") -> Printed:
+    def type_it(*arguments: str | Path, stdin: str = "", typed: str | None = None) -> Printed:
         monkeypatch.setattr(sys, "argv", ["agent-runtime", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin) if typed is None else Terminal(typed))
         code = 0
         try:
             main()
@@ -184,6 +191,18 @@ def test_the_prompt_can_come_by_standard_input(run: Run, signed_in: Session) -> 
         (["watch", str(uuid.UUID(int=7))], "there is no task"),
         (["tasks", "show", "\x1b[2J"], "is not the id of a task"),
         (["tasks", "approve", str(uuid.UUID(int=7))], "there is no tool execution"),
+        (["tasks", "approve", str(uuid.UUID(int=7)), "--arguments", "{"], "--arguments: not JSON at line 1, column 2"),
+        (["tasks", "approve", str(uuid.UUID(int=7)), "--arguments", ""], "--arguments: not JSON"),
+        (["tasks", "approve", str(uuid.UUID(int=7)), "--arguments", '{"a": NaN}'], "NaN is no number in JSON"),
+        (["tasks", "approve", str(uuid.UUID(int=7)), "--arguments", "[1]"], "an object is needed"),
+        (["tasks", "approve", str(uuid.UUID(int=7)), "--arguments", "{}", "--edit"], "not both"),
+        (["tasks", "settle", str(uuid.UUID(int=7))], "say --happened or --did-not-happen"),
+        (["tasks", "settle", str(uuid.UUID(int=7)), "--happened"], "there is no tool execution"),
+        (["tasks", "pause", str(uuid.UUID(int=7))], "there is no task"),
+        (["submit", "x", "--limit", "steps"], "--limit steps: give a name and a number"),
+        (["submit", "x", "--limit", "steps=many"], "--limit steps=many: give a name and a number"),
+        (["submit", "x", "--limit", "steps=0"], "limit steps is a number above 0"),
+        (["submit", "x", "--limit", "stepz=3"], 'there is no limit "stepz"; there are: steps, tool_calls'),
         (["files", "list", str(uuid.UUID(int=7))], "there is no task"),
         (["files", "get", str(uuid.UUID(int=7))], "which files?"),
         (["tools", "sync"], "DATABASE_URL is missing"),
@@ -226,7 +245,7 @@ def test_watch_exits_with_how_the_work_ended(
 
 
 def test_a_waiting_call_is_approved_or_denied_by_the_tasks_id(run: Run, stack: Stack, signed_in: Session) -> None:
-    tool = _a_tool_that_asks(stack)
+    tool = a_tool_that_asks(stack)
     task = run("submit", "May I?", "--agent", tool, "--json").json["id"]
 
     async def steps(work: Work) -> None:
@@ -236,7 +255,8 @@ def test_a_waiting_call_is_approved_or_denied_by_the_tasks_id(run: Run, stack: S
     lead(stack, task, steps)
     refused(run("tasks", "approve", task), 1, "2 tool calls of task")
     first, second = [call["id"] for call in run("tasks", "show", task, "--json").json["executions"]]
-    assert "approved" in run("tasks", "approve", first).out
+    assert run("tasks", "approve", first, typed="\n").err.endswith("nothing was approved\n")
+    assert "approved" in run("tasks", "approve", first, "--yes", typed="").out
     assert "denied" in run("tasks", "deny", task, "--reason", "once is enough").out
     refused(run("tasks", "deny", second), 1, "there is nothing to decide")
     record = run("tasks", "show", task, "--json").json
@@ -244,6 +264,187 @@ def test_a_waiting_call_is_approved_or_denied_by_the_tasks_id(run: Run, stack: S
     assert [call["status"] for call in record["executions"]] == ["pending", "denied"]
     assert run("tasks", "answer", task, "And be quick", "--json").json["id"] == task
     assert run("tasks", "cancel", task).code == 0
+
+
+# -- control -------------------------------------------------------------------------------------------------------
+
+
+def test_a_task_is_paused_goes_on_and_keeps_its_limits(run: Run, stack: Stack, signed_in: Session) -> None:
+    task = run("submit", "Wait", "--limit", "steps=20", "--limit", "wall_seconds=1.5", "--json").json
+    assert task["limits"] == {"steps": 20, "wall_seconds": 1.5}
+    refused(run("tasks", "resume", task["id"]), 1, "is pending: it is not paused")
+    assert "is paused. It goes on with: agent-runtime tasks resume" in run("tasks", "pause", task["id"]).out
+    assert f"{task['id']}\tpaused\t" in run("tasks", "list").out
+    shown = run("tasks", "show", task["id"]).out
+    assert "limits of this task: steps 20, wall_seconds 1.5" in shown
+    assert f"agent-runtime tasks resume {task['id']}" in shown
+    assert "it is pending" in run("tasks", "resume", task["id"]).out
+
+    async def steps(work: Work) -> None:
+        printed = await asyncio.to_thread(run, "tasks", "pause", task["id"])
+        assert "asked to pause" in printed.out
+        printed = await asyncio.to_thread(run, "tasks", "list")
+        assert f"{task['id']}\trunning, asked to pause\t" in printed.out
+        await work.suspend("pause")
+
+    lead(stack, task["id"], steps)
+    assert run("tasks", "show", task["id"], "--json").json["task"]["status"] == "paused"
+    assert run("tasks", "cancel", task["id"]).code == 0
+    refused(run("tasks", "pause", task["id"]), 1, "is cancelled: there is nothing to pause")
+    lines = run("watch", task["id"]).out
+    for words in ("paused; it goes on with", "goes on", "asked to pause"):
+        assert words in lines
+
+
+def test_what_runs_instead_is_shown_checked_and_remembered(
+    run: Run, stack: Stack, signed_in: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tool = a_tool_that_asks(stack)
+    task = run("submit", "Clean up", "--agent", tool, "--json").json["id"]
+
+    async def steps(work: Work) -> None:
+        calls = [{"name": tool, "arguments": {"command": f"rm -rf {path}\u202e"}} for path in ("build", "/")]
+        await work.turn(*calls, content="I clean up.")
+        await work.suspend("approval")
+
+    lead(stack, task, steps)
+    waiting = [call for call in run("approvals", "--json").json if call["task_id"] == task]
+    assert [call["task"]["title"] for call in waiting] == ["Clean up", "Clean up"]
+    assert [call["turn"]["content"] for call in waiting] == ["I clean up.", "I clean up."]
+    by_command = {call["input_parameters"]["command"]: call["id"] for call in waiting}
+    first, second = by_command["rm -rf build\u202e"], by_command["rm -rf /\u202e"]
+    listed = run("approvals").out
+    assert f"{first}\tawaiting_approval\t{tool}\t" in listed
+    assert "\u202e" not in listed
+
+    wrong = run("tasks", "approve", first, "--arguments", '{"comand": "ls"}')
+    assert (wrong.code, wrong.out) == (2, "")
+    assert f"the arguments do not fit {tool}: 'command' is a required property" in wrong.err
+    printed = run("tasks", "approve", first, "--arguments", '{"command": "rm -rf build"}', "--reason", "no marks")
+    assert printed.code == 0, printed
+    assert '-   "command": "rm -rf build\\u202e"\n+   "command": "rm -rf build"' in printed.err
+    assert "is approved" in printed.out
+
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's|/.u202e|/tmp/x|' \"$1\"\n", encoding="utf-8")
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", "/nowhere/vi -x")
+    refused(run("tasks", "approve", task, "--edit"), 2, "set EDITOR")
+    monkeypatch.setenv("VISUAL", "false")
+    refused(run("tasks", "approve", second, "--edit"), 2, "false ended with 1: nothing was approved")
+    refused(run("tasks", "approve", second, "--digest", "0" * 64), 1, "were changed meanwhile: look at them again")
+    monkeypatch.setenv("VISUAL", str(editor))
+    asked = run("tasks", "approve", second, "--edit", typed="n\n")
+    assert (asked.code, asked.out.strip()) == (2, "")
+    assert '+   "command": "rm -rf /tmp/x"' in asked.err and "Run this? [y/N]:" in asked.err
+    assert "is approved" in run("tasks", "approve", second, "--edit", typed="y\n").out
+    refused(run("tasks", "approve", second, "--edit"), 1, "is pending: there is nothing to decide")
+
+    calls = run("tasks", "show", task, "--json").json["executions"]
+    assert [call["input_parameters"]["command"] for call in calls] == ["rm -rf build", "rm -rf /tmp/x"]
+    assert [call["original_parameters"]["command"] for call in calls] == list(by_command)
+    shown = run("tasks", "show", task).out
+    assert "approved by you" in shown and ": no marks" in shown
+    assert 'the agent had asked for: command="rm -rf build"' in shown
+    run("tasks", "cancel", task)
+    assert f'approved by you  {tool}  edited  command="rm -rf /tmp/x"' in run("watch", task).out
+
+
+def test_a_call_that_needs_two_waits_for_an_admin_who_sees_it(
+    run: Run, stack: Stack, signed_in: Session, somebody: Session
+) -> None:
+    tool = a_tool_that_asks(stack, approvals_required=2)
+    admin = asyncio.run(new_person(stack, "admin"))
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute(
+            "update users set role = 'admin', tenant_id = (select tenant_id from users where id = %s) where id = %s",
+            [somebody.user_id, admin.user_id],
+        )
+    task = run("submit", "Pay", "--agent", tool, "--json").json["id"]
+
+    async def steps(work: Work) -> None:
+        await work.turn({"name": tool, "arguments": {"command": "pay"}})
+        await work.suspend("approval")
+
+    lead(stack, task, steps)
+    refused(run("workers"), 1, f"{somebody.email} is no admin")
+    assert "it needs 2 people, so it waits for another person" in run("tasks", "approve", task).out
+    refused(run("tasks", "approve", task), 1, "it needs another person, too")
+    session.save(admin)
+    (call,) = [call for call in run("approvals", "--json").json if call["task_id"] == task]
+    assert len(call["decisions"]) == 1
+    assert run("tasks", "approve", call["id"]).code == 0
+    assert f"approved by {somebody.email}" in run("tasks", "show", task).out
+    assert "working" in run("workers").out
+    session.save(somebody)
+    shown = run("tasks", "show", task).out
+    assert "approved by you" in shown and "approved by another person" in shown
+    run("tasks", "cancel", task)
+
+
+def test_a_doubt_is_shown_and_settled(run: Run, stack: Stack, signed_in: Session) -> None:
+    tool = a_tool_that_asks(stack)
+    task = run("submit", "Pay", "--agent", tool, "--json").json["id"]
+
+    async def steps(work: Work) -> None:
+        await work.turn({"name": tool, "arguments": {"command": "pay"}})
+        await work.suspend("approval")
+
+    async def crash(work: Work) -> None:
+        (call,) = [row for row in run_show() if row["status"] == "pending"]
+        await work.start(call["id"])
+        await work.finish(call["id"], "in_doubt", error="the worker stopped while the call was running")
+        await work.suspend("doubt")
+
+    def run_show() -> list[dict[str, Any]]:
+        return list(rows)
+
+    lead(stack, task, steps)
+    run("tasks", "approve", task)
+    rows = run("tasks", "show", task, "--json").json["executions"]
+    lead(stack, task, crash)
+    assert f"{task}\twaiting for a doubt to be settled\t" in run("tasks", "list").out
+    settle = f"agent-runtime tasks settle {rows[0]['id']} --happened"
+    assert settle in run("tasks", "show", task).out
+    assert f"{rows[0]['id']}\tin_doubt\t" in run("approvals").out
+    assert "it happened" in run("tasks", "settle", task, "--happened", "--result", "-", stdin="invoice 812").out
+    refused(run("tasks", "settle", rows[0]["id"], "--did-not-happen"), 1, "it is not in doubt")
+    assert run("tasks", "show", task, "--json").json["task"]["status"] == "pending"
+    run("tasks", "cancel", task)
+    lines = run("watch", task).out
+    assert "you settled that it took effect" in lines and ": invoice 812" in lines
+    # It is settled, so nobody is told how to.
+    assert settle not in lines
+
+
+@pytest.mark.parametrize("way", ["database", "api"])
+def test_operators_see_the_workers(
+    run: Run, stack: Stack, place: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    worker = uuid.uuid4()
+    with psycopg.connect(stack.worker_database_url, autocommit=True) as connection:
+        connection.execute("select worker_register(%s, %s, 7, '1.2', 4, 2, 'rest')", [worker, f"host-{worker}"])
+    if way == "database":
+        monkeypatch.setenv("DATABASE_URL", stack.worker_database_url)
+    else:
+        monkeypatch.setenv("SUPABASE_SECRET_KEY", stack.secret_key)
+    (row,) = [row for row in run("workers", "--json").json if row["id"] == str(worker)]
+    assert (row["state"], row["running"], row["capacity"], row["transport"]) == ("working", 0, 4, "rest")
+    assert f"host-{worker}\t7\t1.2\trest\tworking\t0/4\t" in run("workers").out
+
+
+def test_workers_that_cannot_be_asked_for_are_one_line(
+    run: Run, stack: Stack, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused(
+        run("workers"), 2, "set DATABASE_URL, or SUPABASE_URL and SUPABASE_SECRET_KEY, or run `agent-runtime login`"
+    )
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_wrong")
+    refused(run("workers"), 2, "does not know SUPABASE_SECRET_KEY")
+    monkeypatch.setenv("SUPABASE_URL", "http://127.0.0.1:9")
+    refused(run("workers"), 1, "http://127.0.0.1:9 did not answer")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://x:y@127.0.0.1:9/z")
+    refused(run("workers"), 1, "does not answer")
 
 
 # -- files ---------------------------------------------------------------------------------------------------------
@@ -331,23 +532,6 @@ def test_tools_are_synced_by_the_owner_and_a_new_one_is_disabled(
     assert (row["is_enabled"], row["retry_class"]) == (False, "pure")
     monkeypatch.setenv("DATABASE_URL", "postgresql://x:y@127.0.0.1:9/z")
     refused(run("tools", "sync"), 1, "Postgres did not answer")
-
-
-def _a_tool_that_asks(stack: Stack) -> str:
-    """A tool that needs approval, and an agent of the same name that has it."""
-    name = f"asks_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(stack.database_url) as owner:
-        owner.execute(
-            "insert into tools (name, display_name, description, category, function_schema, requires_confirmation)"
-            " values (%s, 'Asks', 'For tests.', 'test', '{}', true)",
-            [name],
-        )
-        owner.execute(
-            "insert into agents (name, system_prompt, model_name, tools_enabled, is_public)"
-            " values (%s, 'Ask.', 'default', array[%s], true)",
-            [name, name],
-        )
-    return name
 
 
 def _task_with_files(run: Run, stack: Stack, files: dict[str, bytes]) -> str:

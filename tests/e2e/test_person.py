@@ -30,7 +30,7 @@ from agent_runtime.errors import (
 from agent_runtime.person import auth, session
 from agent_runtime.person.client import Person
 from agent_runtime.storage import Storage
-from tests.e2e.desk import PASSWORD, new_person, take, worker_connection
+from tests.e2e.desk import PASSWORD, a_tool_that_asks, new_person, take, worker_connection
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -236,7 +236,8 @@ async def test_cancelling_what_has_ended_and_what_is_not_there(you: Person) -> N
         await you.cancel(task.id)
     with pytest.raises(IllegalTransition, match="is cancelled already"):
         await you.answer(task.id, "too late")
-    for gone in (you.cancel(uuid.uuid4()), you.task(uuid.uuid4()), you.decide(uuid.uuid4(), approve=True)):
+    nothing = uuid.uuid4()
+    for gone in (you.cancel(nothing), you.task(nothing), you.call(nothing), you.pause(nothing), you.resume(nothing)):
         with pytest.raises(NotFound):
             await gone
 
@@ -299,6 +300,42 @@ async def test_a_question_is_answered_and_an_approval_given_while_one_watches(
     assert (await watch).status == "failed"
     assert "✗ failed" in written.getvalue()
     assert "no such year" in written.getvalue()
+
+
+async def test_a_pause_an_approval_and_a_doubt_are_shown_live(stack: Stack, you: Person, worker: Any) -> None:
+    tool = a_tool_that_asks(stack)
+    task = await you.submit("Pay", agent=tool)
+    watch, written = watching(you, task.id, terminal=True)
+    work = await take(worker, task.id)
+    assert (await you.pause(task.id)).pause_requested_at is not None
+    await shown(written, "running, asked to pause")
+    assert (await you.resume(task.id)).pause_requested_at is None
+    await shown(written, "the pause was taken back")
+    (execution,) = await work.turn({"name": tool, "arguments": {"command": "pay"}})
+    await work.suspend("approval")
+    await shown(written, "waiting for approval")
+    await shown(written, f"agent-runtime tasks approve {execution}")
+    call = await you.call(uuid.UUID(execution))
+    with pytest.raises(IllegalTransition, match="were changed meanwhile"):
+        await you.decide(call.model_copy(update={"input_digest": "0" * 64}), approve=True)
+    with pytest.raises(InvalidInput, match="limit reason_bytes reached: 65537 bytes"):
+        await you.decide(call, approve=True, reason="x" * 65_537)
+    await you.decide(call, approve=True, arguments={"command": "pay less"})
+    await shown(written, "approved by you  " + tool + '  edited  command="pay less"')
+    with pytest.raises(IllegalTransition, match="there is nothing to decide"):
+        await you.decide(call, approve=False)
+    work = await take(worker, task.id)
+    await work.start(execution)
+    await work.finish(execution, "in_doubt", error="the worker stopped")
+    await work.suspend("doubt")
+    await shown(written, "waiting for a doubt to be settled")
+    await shown(written, f"agent-runtime tasks settle {execution}")
+    assert execution in [str(one.id) for one in await you.calls_for_me()]
+    await you.settle(uuid.UUID(execution), happened=True, result="paid")
+    await shown(written, "you settled that it took effect")
+    assert execution not in [str(one.id) for one in await you.calls_for_me()]
+    await you.cancel(task.id)
+    assert (await watch).status == "cancelled"
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["piped", "on a terminal"])

@@ -6,6 +6,7 @@ import io
 import json
 import time
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,8 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from agent_runtime.cli.decide import argument_lines
 from agent_runtime.cli.files import local_path
-from agent_runtime.cli.output import clean, duration_text, one_line, print_json, print_table, size_text
+from agent_runtime.cli.output import (
+    clean,
+    duration_text,
+    json_lines,
+    one_line,
+    print_json,
+    print_table,
+    size_text,
+    state_words,
+)
 from agent_runtime.cli.watch_lines import arguments_text, call_line
 from agent_runtime.person.timeline import Call
 
@@ -80,6 +91,59 @@ def test_arguments_are_shortened_each_and_together() -> None:
     assert "\x1b" not in text
 
 
+def test_what_is_to_be_allowed_is_shown_whole_and_nothing_in_it_can_hide() -> None:
+    arguments = {"a": "\u202erm\u200b \x1b[2J\x7f\U000e0041", "b": ["\u2028", "ü 日本 😀"], "c\ud800": 1}
+    lines = json_lines(arguments)
+    assert json.loads("\n".join(lines)) == arguments
+    assert "ü 日本 😀" in "\n".join(lines)
+    assert all(line.isprintable() for line in lines)
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_whatever_is_to_be_allowed_reads_back_as_it_is(arguments: dict[str, str]) -> None:
+    lines = json_lines(arguments)
+    assert json.loads("\n".join(lines)) == arguments
+    assert all(line.isprintable() for line in lines)
+
+
+def test_what_was_edited_is_a_diff_and_what_is_too_long_says_so() -> None:
+    changed = argument_lines({"command": "rm -rf /", "seconds": 9}, {"command": "ls", "seconds": 9})
+    assert [line.plain for line in changed] == [
+        "  {",
+        '-   "command": "rm -rf /",',
+        '+   "command": "ls",',
+        '    "seconds": 9',
+        "  }",
+    ]
+    assert [line.plain for line in argument_lines({"a": 1}, {"a": 1})] == ["  {", '    "a": 1', "  }"]
+    (_, long, _) = argument_lines({"a": "x" * 10_000})
+    assert long.plain.endswith("… 6,011 more characters: `tasks show --json` has them")
+    started = time.monotonic()
+    before, after = {"content": "ab" * 100_000, "rows": [*range(5_000)]}, {"content": "ba" * 100_000, "rows": []}
+    assert len(argument_lines(before, after)) == 201
+    assert time.monotonic() - started < 5
+    many = argument_lines({"a": list(range(1_000))})
+    assert many[-1].plain == "… 804 more lines: `tasks show --json` has them"
+    assert len(many) == 201
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "words"),
+    [
+        ("waiting", {"wait_reason": "approval"}, "waiting for approval"),
+        ("waiting", {"wait_reason": "answer"}, "waiting for an answer"),
+        ("waiting", {"wait_reason": "doubt"}, "waiting for a doubt to be settled"),
+        ("running", {}, "running"),
+        ("running", {"pausing": True}, "running, asked to pause"),
+        ("running", {"pausing": True, "stopping": True}, "running, asked to stop"),
+        ("paused", {"pausing": True}, "paused"),
+        ("cancelled", {"stopping": True}, "cancelled"),
+    ],
+)
+def test_a_state_says_what_it_waits_for(status: str, more: dict[str, Any], words: str) -> None:
+    assert state_words(status, more.pop("wait_reason", None), **more) == words
+
+
 def test_a_call_says_what_it_was_how_long_it_took_and_what_went_wrong() -> None:
     call = Call(uuid4(), "shell_exec", 1, 0, "failed", arguments={"command": "false"})
     assert call_line(call, "failed", 1_234, "exit code 1").plain == '✗ shell_exec  1.2 s  exit code 1  command="false"'
@@ -104,6 +168,7 @@ def test_sizes_and_durations_have_units() -> None:
         "0 B", "999 B", "1.0 kB", "1.2 MB", "5000.0 GB",
     ]  # fmt: skip
     assert [duration_text(one) for one in (None, 0, 12, 1_234, 61_000)] == ["", "0 ms", "12 ms", "1.2 s", "1 min 1 s"]
+    assert [duration_text(1_000 * one) for one in (3_600, 90_000, 200_000)] == ["1 h 0 min", "25 h 0 min", "2 days"]
 
 
 @pytest.mark.parametrize(

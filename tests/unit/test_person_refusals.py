@@ -23,16 +23,18 @@ URL = "https://project.supabase.co"
 
 KINDS = {"AR002": NotFound, "AR003": IllegalTransition, "AR005": InvalidInput, "AR006": InvalidInput}
 
+_TRIGGERS = ("ownership", "limits", "state")
 _RAISED = re.compile(r"errcode = '(AR00[2356])',\s*message = (?:format\()?(.*?)(?:;\n|\n\s*hint)", re.DOTALL)
 
 
 def raised_for_people() -> list[tuple[str, str]]:
     """Every code and text that the functions and triggers which people reach can raise."""
     found = []
-    for name in ("functions/person.sql", "triggers/ownership.sql", "triggers/limits.sql", "triggers/state.sql"):
+    places = ("functions/person.sql", "functions/limits.sql", *(f"triggers/{name}.sql" for name in _TRIGGERS))
+    for name in places:
         for code, expression in _RAISED.findall((resources.sql() / name).read_text(encoding="utf-8")):
             for text in re.findall(r"'((?:[^']|'')+)'", expression):
-                if " " in text:
+                if " " in text.strip():
                     found.append((code, text.replace("''", "'").replace("%s", "4f1d")))
     return found
 

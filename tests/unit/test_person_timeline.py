@@ -150,6 +150,94 @@ def test_a_call_that_waits_for_approval_says_how_to_allow_it() -> None:
     assert f"agent-runtime tasks approve {CALL}" in lines[1]
 
 
+def row_of(status: str, **more: Any) -> ExecutionRow:
+    own = {"id": CALL, "status": status, "step": 2, "call_index": 0, "tools": {"name": "shell_exec"}}
+    return ExecutionRow.model_validate({"input_parameters": {"command": "ls"}, **own, **more})
+
+
+def test_a_pause_is_asked_for_taken_back_asked_again_and_kept() -> None:
+    asked, back = ("task.control", {"request": "pause"}), ("task.control", {"request": "resume"})
+    running = ("task.status", {"status": "running", "previous": "pending"})
+    paused = ("task.status", {"status": "paused", "previous": "running"})
+    goes_on = ("task.status", {"status": "pending", "previous": "paused"})
+    events = told(running, asked, back, asked, paused, goes_on)
+    assert [folded(events[:n]).pause_requested for n in range(1, 7)] == [False, True, False, True, False, False]
+    timeline = folded(events)
+    assert [line.plain for event in events for line in describe(event, timeline, TASK)] == [
+        "a worker runs it",
+        "asked to pause",
+        "the pause was taken back",
+        "asked to pause",
+        f"paused; it goes on with: agent-runtime tasks resume {TASK}",
+        "goes on",
+    ]
+
+
+def test_an_edited_approval_is_read_again_and_says_who_and_what_was_run_instead() -> None:
+    approved = {"execution_id": str(CALL), "verdict": "approved", "user_id": str(ASKED), "reason": "safer"}
+    events = told(
+        execution("awaiting_approval", approvals_needed=1),
+        ("execution.decision", approved),
+        execution("pending", approvals_needed=1),
+        execution("completed", execution_time_ms=3),
+    )
+    timeline = folded(events[:1])
+    timeline.learn(executions=[row_of("awaiting_approval", input_parameters={"command": "rm -rf /"})])
+    assert timeline.wanted_executions == []
+    for event in events[1:]:
+        timeline.apply(event)
+    assert timeline.wanted_executions == [CALL]
+    timeline.names = {str(ASKED): "you"}
+    timeline.learn(executions=[row_of("completed", original_parameters={"command": "rm -rf /"})])
+    assert timeline.wanted_executions == []
+    assert [line.plain for event in events[1:] for line in describe(event, timeline, TASK)] == [
+        'step 2   approved by you  shell_exec: safer  edited  command="ls"',
+        '  the agent had asked for: command="rm -rf /"',
+        'step 2   ✓ shell_exec  3 ms  edited  command="ls"',
+    ]
+
+
+def test_approvals_count_for_these_very_arguments_alone_and_each_person_once() -> None:
+    now = "2026-01-01 00:00:00+00"
+    decisions = [
+        {"user_id": str(user), "verdict": verdict, "input_digest": digest, "created_at": now}
+        for user, verdict, digest in ((SAID, "approved", "old"), (ASKED, "approved", "new"), (ASKED, "happened", "new"))
+    ]
+    row = row_of(
+        "awaiting_approval",
+        input_digest="new",
+        approvals_needed=2,
+        approval_expires_at="2026-01-02 00:00:00+00",
+        execution_decisions=decisions,
+    )
+    events = told(execution("awaiting_approval", approvals_needed=2))
+    timeline = folded(events)
+    timeline.learn(executions=[row])
+    *_, terms = [line.plain for line in describe(events[0], timeline, TASK)]
+    assert terms.startswith("  1 of 2 people have approved, until 2026-01-0")
+
+
+def test_a_doubt_says_how_to_settle_it_until_it_is_settled() -> None:
+    settled = {"execution_id": str(CALL), "verdict": "did_not_happen", "user_id": str(SAID), "reason": "no mail left"}
+    events = told(
+        execution("in_doubt", error_message="the worker stopped"),
+        ("task.status", {"status": "waiting", "previous": "running", "wait_reason": "doubt"}),
+        ("execution.decision", settled),
+        execution("failed", error_message="it did not happen, a person found"),
+    )
+    doubtful = folded(events[:2])
+    assert [call.execution_id for call in doubtful.doubts] == [CALL]
+    assert f"agent-runtime tasks settle {CALL} --happened" in describe(events[0], doubtful, TASK)[-1].plain
+    timeline = folded(events)
+    assert timeline.doubts == []
+    assert [line.plain for event in events for line in describe(event, timeline, TASK)] == [
+        "step 2   ? shell_exec  the worker stopped",
+        "waits until a person says whether the call in doubt took effect",
+        "step 2   another person settled that it did not take effect  shell_exec: no mail left",
+        "step 2   ✗ shell_exec  it did not happen, a person found",
+    ]
+
+
 def test_a_file_that_was_removed_is_not_shown_as_there() -> None:
     events = told(
         ("file.created", {"filename": "a", "file_size": 1}),
@@ -175,8 +263,14 @@ def test_what_an_agent_writes_reaches_no_line_unclean() -> None:
         ("file.created", {"filename": evil, "file_size": 1}),
         ("file.removed", {"filename": evil, "version": 2}),
         ("task.status", {"status": "pending", "previous": "running", "run_after": evil}),
+        ("task.status", {"status": "waiting", "previous": "running", "wait_reason": evil}),
+        ("execution.decision", {"execution_id": call_id, "verdict": evil, "user_id": evil, "reason": evil}),
+        ("execution.decision", {"execution_id": call_id, "verdict": "approved", "user_id": evil, "reason": evil}),
     )
     timeline = folded(events)
+    timeline.names = {evil: evil}
+    evil_row = row_of("failed", input_parameters={evil: evil}, original_parameters={evil: evil})
+    timeline.learn(executions=[evil_row.model_copy(update={"id": UUID(call_id)})])
     for event in events:
         for line in describe(event, timeline, TASK):
             assert line.plain.isprintable()

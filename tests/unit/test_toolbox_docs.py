@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from agent_runtime.toolbox import ToolContext
@@ -16,7 +18,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tools.md").read_text()
 
 
 async def test_the_example_is_a_tool_that_works(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     folder = tmp_path / "tools"
     folder.mkdir()
     (folder / "word_count.py").write_text(example)
@@ -30,6 +32,42 @@ async def test_the_example_is_a_tool_that_works(tmp_path: Path) -> None:
     assert (outcome.status, outcome.content, outcome.data) == ("completed", "2 times", {"count": 2})
     refused = await execute(tool, {"path": "empty.txt", "word": "one"}, context)
     assert refused.content == "'empty.txt' is empty; there is nothing to count"
+
+
+async def test_a_keyed_tool_asks_each_time_with_the_key_of_its_call(tmp_path: Path) -> None:
+    _, example = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "pay_invoice.py").write_text(example)
+    tool = Registry.load([tmp_path]).get("pay_invoice")
+    assert tool is not None
+    keys: list[str | None] = []
+
+    class Payments(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            keys.append(self.headers["Idempotency-Key"])
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"paid")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Payments)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        url, workspace = f"http://127.0.0.1:{server.server_port}/", Workspace.create(tmp_path / "workspace")
+        calls = [uuid.uuid4(), uuid.uuid4()]
+        for call in (calls[0], calls[0], calls[1]):
+            context = ToolContext(
+                uuid.uuid4(), call, workspace, Refused("not needed"), 30, 4_096, {"payments_url": url}
+            )
+            outcome = await execute(tool, {"invoice": "812"}, context)
+            assert (outcome.status, outcome.content) == ("completed", "paid")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert keys == [str(calls[0]), str(calls[0]), str(calls[1])]
 
 
 def test_the_table_names_each_tool_with_its_limits_and_its_class() -> None:

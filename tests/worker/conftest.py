@@ -7,6 +7,7 @@ work      runs a real worker until nothing is pending
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -184,3 +185,23 @@ def calls(*answers: Row) -> Row:
 
 
 DONE = call("task_complete", answer="Done.")
+
+
+@asynccontextmanager
+async def working(office: Office, **more: object) -> AsyncIterator[Worker]:
+    """A worker that works beside the test until the block ends."""
+    async with AsyncExitStack() as closing:
+        worker = await office.worker(closing, **more)
+        running = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            worker.stop()
+            await running
+
+
+async def see(desk: Desk, condition: str, *parameters: object) -> None:
+    """Wait until a query over the database finds a row; each change of a task or an execution wakes the look."""
+    async with asyncio.timeout(20):
+        while not await desk.rows(f"select 1 as one where {condition}", *parameters):
+            await asyncio.sleep(0.02)

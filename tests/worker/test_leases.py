@@ -27,8 +27,7 @@ from agent_runtime.records import Lease, Renewal
 from tests.conftest import Database
 from tests.db import runs
 from tests.db.impersonation import Connection
-from tests.worker.conftest import DONE, Desk, Office, call
-from tests.worker.test_worker_life import see, working
+from tests.worker.conftest import DONE, Desk, Office, call, see, working
 
 LEASE_SECONDS = 1.0
 

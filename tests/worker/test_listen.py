@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 from agent_runtime.db.listen import Listener
 from agent_runtime.interrupt import cancel_all
 from tests.conftest import Database
-from tests.worker.conftest import DONE, Desk, Office, call
+from tests.worker.conftest import DONE, Desk, Office, call, see, working
 from tests.worker.pooler import needs_pooler, pooling
-from tests.worker.test_worker_life import running_call, see, working
+from tests.worker.test_worker_life import running_call
 
 ECHO_SECONDS = 0.5
 

@@ -7,8 +7,7 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
@@ -17,28 +16,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from agent_runtime.errors import ConfigError, DatabaseUnavailable
-from agent_runtime.worker import Worker
-from tests.worker.conftest import DONE, Desk, Office, Row, call
-
-
-@asynccontextmanager
-async def working(office: Office, **more: object) -> AsyncIterator[Worker]:
-    """A worker that works beside the test until the block ends."""
-    async with AsyncExitStack() as closing:
-        worker = await office.worker(closing, **more)
-        running = asyncio.create_task(worker.run())
-        try:
-            yield worker
-        finally:
-            worker.stop()
-            await running
-
-
-async def see(desk: Desk, condition: str, *parameters: object) -> None:
-    """Wait until a query over the database finds a row; each change of a task or an execution wakes the look."""
-    async with asyncio.timeout(20):
-        while not await desk.rows(f"select 1 as one where {condition}", *parameters):
-            await asyncio.sleep(0.02)
+from tests.worker.conftest import DONE, Desk, Office, Row, call, see, working
 
 
 def running_call(task_id: uuid.UUID) -> tuple[str, uuid.UUID]:

@@ -233,8 +233,9 @@ async def test_what_is_not_kept_is_named_once_and_what_stays_behind_is_the_agent
     )
     ignoring = {"workspace": {"ignore": ["*.bin", "!keep.bin", 7, "[z-a]", "*a*a*a*a*a"]}}
     agent = await desk.rows(
-        "insert into public.agents (name, system_prompt, model_name, tools_enabled, is_public, configuration)"
-        " values ('Ignoring', 'Work.', 'default', array['shell_exec'], true, %s) returning id",
+        "insert into public.agents (name, system_prompt, model_name, tools_enabled, standing_permissions, is_public,"
+        " configuration)"
+        " values ('Ignoring', 'Work.', 'default', array['shell_exec'], array['shell_exec'], true, %s) returning id",
         Jsonb(ignoring),
     )
     before = await desk.rows(

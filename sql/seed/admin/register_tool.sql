@@ -14,6 +14,7 @@ declare
   v_implementation_code text := null;
   v_security_level text := 'moderate';    -- safe, moderate or dangerous
   v_requires_confirmation boolean := true;  -- a person approves each call
+  v_approvals_required integer := 1;      -- 1 or 2 people, where a call needs approval: it is asked for, or dangerous
   v_retry_class text := 'unsafe';         -- after a crash: pure, idempotent and keyed run again, unsafe never
   v_taints boolean := true;               -- its output comes from outside
   v_outward boolean := true;              -- it sends data off the machine, spends, deletes or messages
@@ -40,6 +41,8 @@ begin
       then format('v_retry_class %s is not pure, idempotent, keyed or unsafe', v_retry_class)
     when v_requires_confirmation is null or v_taints is null or v_outward is null
       then 'v_requires_confirmation, v_taints and v_outward are true or false'
+    when v_approvals_required is null or v_approvals_required not between 1 and 2
+      then format('v_approvals_required %s is not 1 or 2', v_approvals_required)
     when v_timeout_seconds is null or v_timeout_seconds not between 1 and 86400
       then format('v_timeout_seconds %s is not between 1 and 86400', v_timeout_seconds)
     when v_output_limit_bytes is null or v_output_limit_bytes not between 256 and 131072
@@ -60,19 +63,22 @@ begin
   ));
   insert into public.tools (
     name, display_name, description, category, function_schema, implementation_type, implementation_code, is_enabled,
-    requires_confirmation, security_level, retry_class, taints, outward, timeout_seconds, output_limit_bytes
+    requires_confirmation, approvals_required, security_level, retry_class, taints, outward, timeout_seconds,
+    output_limit_bytes
   )
   values (
     v_name, v_display_name, v_description, v_category, v_schema, v_implementation_type, v_implementation_code, false,
-    v_requires_confirmation, v_security_level, v_retry_class, v_taints, v_outward, v_timeout_seconds, v_output_limit_bytes
+    v_requires_confirmation, v_approvals_required, v_security_level, v_retry_class, v_taints, v_outward, v_timeout_seconds, v_output_limit_bytes
   )
   on conflict (name) do update
   set (
     display_name, description, category, function_schema, implementation_type, implementation_code,
-    requires_confirmation, security_level, retry_class, taints, outward, timeout_seconds, output_limit_bytes
+    requires_confirmation, approvals_required, security_level, retry_class, taints, outward, timeout_seconds,
+    output_limit_bytes
   ) = (
     excluded.display_name, excluded.description, excluded.category, excluded.function_schema, excluded.implementation_type,
-    excluded.implementation_code, excluded.requires_confirmation, excluded.security_level, excluded.retry_class,
+    excluded.implementation_code, excluded.requires_confirmation, excluded.approvals_required, excluded.security_level,
+    excluded.retry_class,
     excluded.taints, excluded.outward, excluded.timeout_seconds, excluded.output_limit_bytes
   );
   raise notice 'tool % is registered', v_name;
@@ -83,6 +89,7 @@ select
   t.name,
   t.is_enabled,
   t.requires_confirmation,
+  t.approvals_required,
   t.security_level,
   t.retry_class,
   t.timeout_seconds

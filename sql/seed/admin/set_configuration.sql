@@ -39,13 +39,15 @@ begin
     when 'enable_audit_logging' then
       v_problem := case when v_value not in ('true', 'false') then 'is not true or false' end;
       v_json := to_jsonb(v_value = 'true');
-    when 'max_conversation_history', 'file_upload_max_size', 'workspace_max_size', 'session_timeout', 'max_concurrent_tasks' then
-      v_minimum := case v_key when 'session_timeout' then 60 else 1 end;
+    when 'max_conversation_history', 'file_upload_max_size', 'workspace_max_size', 'session_timeout', 'max_concurrent_tasks',
+         'approval_timeout' then
+      v_minimum := case when v_key in ('session_timeout', 'approval_timeout') then 60 else 1 end;
       v_maximum := case v_key
         when 'max_conversation_history' then 10000
         when 'file_upload_max_size' then 5368709120
         when 'workspace_max_size' then 1099511627776
         when 'session_timeout' then 31536000
+        when 'approval_timeout' then 31536000
         else 1000
       end;
       if v_value ~ '^\d{1,15}$' and v_value::bigint between v_minimum and v_maximum then
