@@ -14,12 +14,13 @@ ExecutionStatus = Literal[
 ]
 
 
-def _time(value: Any) -> Any:
+def as_time(value: Any) -> Any:
+    """The time that a row gives, as a `datetime` or as text."""
     # The embedded API writes 2026-01-01 00:00:00+00, which pydantic does not take.
     return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
-Time = Annotated[datetime, BeforeValidator(_time)]
+Time = Annotated[datetime, BeforeValidator(as_time)]
 
 
 class _Row(BaseModel):

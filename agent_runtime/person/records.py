@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent_runtime.records import Time
+from agent_runtime.records import Time, as_time
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
@@ -224,6 +224,6 @@ class WorkerRow(_Row):
     @classmethod
     def of_table(cls, row: dict[str, Any]) -> WorkerRow:
         """Of a row of `workers`, by this machine's clock."""
-        age_seconds = (datetime.now(UTC) - _time(row["heartbeat_at"])).total_seconds()
+        age_seconds = (datetime.now(UTC) - as_time(row["heartbeat_at"])).total_seconds()
         state = "stopped" if row["stopped_at"] else "working" if age_seconds < LOST_SECONDS else "lost"
         return cls.model_validate({**row, "state": state})

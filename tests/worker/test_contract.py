@@ -29,10 +29,10 @@ from agent_runtime.errors import (
 from agent_runtime.local import ports
 from agent_runtime.local.api import SupabaseApi
 from agent_runtime.records import Lease, TurnRecord
-from tests.worker.conftest import DONE, Desk, Office, call
+from tests.worker.conftest import DONE, Desk, Office, call, see, working
 from tests.worker.cutting import HOST, Proxy, cutting
 from tests.worker.test_resume import die, intent
-from tests.worker.test_worker_life import reconnected, running_call, see, working
+from tests.worker.test_worker_life import reconnected, running_call
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
