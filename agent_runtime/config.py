@@ -44,8 +44,16 @@ class Settings(BaseSettings):
         default=60.0, gt=0, description="How long a step waits for Storage; the end of a run waits longer."
     )
     poll_seconds: float = Field(default=5.0, gt=0, description="The net under NOTIFY.")
+    unwoken_poll_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        description="Between looks for tasks where no notification comes: over REST, through a pooler.",
+    )
+    unwoken_control_seconds: float = Field(
+        default=0.5, gt=0, description="Between looks for cancellations and pauses there, while tasks run."
+    )
     echo_seconds: float = Field(
-        default=30.0, gt=0, description="Between proofs that notifications arrive; without them it polls each second."
+        default=30.0, gt=0, description="Between proofs that notifications arrive; without them it polls faster."
     )
     shutdown_seconds: float = Field(default=4.0, gt=0, description="For giving tasks back after SIGTERM.")
     max_steps: int = Field(default=100, ge=1)

@@ -21,6 +21,10 @@ class ConfigError(AgentRuntimeError):
     exit_code = 2
 
 
+class SchemaDiffers(ConfigError):
+    """The database lacks a function, or has another release's."""
+
+
 class InvalidInput(AgentRuntimeError):
     """What the person gave cannot be used: an empty prompt, a file over the limit. SQLSTATE AR005."""
 

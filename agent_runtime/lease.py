@@ -23,16 +23,13 @@ from typing import Literal, Protocol
 import psycopg
 import structlog
 
-from agent_runtime.errors import AgentRuntimeError, DatabaseUnavailable, LeaseLost
+from agent_runtime.errors import AgentRuntimeError, DatabaseUnavailable, LeaseLost, SchemaDiffers
 from agent_runtime.records import Lease, Renewal
 
 log = structlog.get_logger()
 
 News = Literal["lost", "cancel", "pause", "resume"]
 """What a renewal can tell of one task. `resume`: a pause was taken back before the run came to it."""
-
-HURRY_SECONDS = 1.0
-"""Between renewals while no notification would say that somebody asks something of a task."""
 
 AGAIN_SECONDS = 0.5
 """Between tries when a renewal failed."""
@@ -156,11 +153,14 @@ class LeaseKeeper:
         open_store: Callable[[], AbstractAsyncContextManager[Renewing]],
         lease_seconds: float,
         stall_seconds: float,
+        hurry_seconds: float = 0.5,
     ) -> None:
-        """`open_store` is called in the keeper's thread, and again whenever its store did not answer."""
+        """`open_store` is called in the keeper's thread, and again whenever its store did not answer. `hurry_seconds`
+        is between renewals while no notification would say that somebody asks something of a task."""
         self._open_store = open_store
         self._lease_seconds = lease_seconds
         self._stall_seconds = stall_seconds
+        self._hurry_seconds = hurry_seconds
         self._book = LeaseBook()
         self._hurried = False
         # Of the worker's loop:
@@ -211,7 +211,7 @@ class LeaseKeeper:
         until = claimed_at + self._lease_seconds
         for older in self._book.add(lease, until):
             self._tell(older, "lost")
-        if until - clock() < self._lease_seconds / 2:
+        if self._hurried or until - clock() < self._lease_seconds / 2:
             self.look_now()
 
     def drop(self, lease: Lease) -> None:
@@ -223,7 +223,7 @@ class LeaseKeeper:
         self._in_thread(self._look.set)
 
     def hurry(self, hurried: bool) -> None:
-        """Whether to renew every second, because no notification would come."""
+        """Whether to renew often while tasks run, because no notification would come."""
         self._hurried = hurried
         if hurried:
             self.look_now()
@@ -310,7 +310,7 @@ class LeaseKeeper:
                 async with self._open_store() as store:
                     while not self._ending:
                         await self._rest(await self._renew(store))
-            except psycopg.ProgrammingError:
+            except (psycopg.ProgrammingError, SchemaDiffers):
                 raise
             except (AgentRuntimeError, psycopg.Error) as error:
                 self._say_unreachable(error)
@@ -319,7 +319,7 @@ class LeaseKeeper:
     async def _renew(self, store: Renewing) -> float:
         """Renew everything; returns the seconds until the next time."""
         if not self._pulse.is_felt(ask=lambda: self._in_main(self._pulse.beat)):
-            return HURRY_SECONDS
+            return self._hurry_seconds
         with self._lock:
             waiting, self._waiting = self._waiting, []
         leases, sent, patience = self._book.held(), clock(), max(1.0, self._lease_seconds / 3)
@@ -340,7 +340,10 @@ class LeaseKeeper:
 
     def _pause_seconds(self) -> float:
         usual = self._lease_seconds / 3
-        return min(usual, HURRY_SECONDS * random.uniform(0.75, 1.25)) if self._hurried else usual  # noqa: S311
+        if not self._hurried or not self._book.held():
+            return usual
+        # Not all workers of a fleet at once.
+        return min(usual, self._hurry_seconds * random.uniform(0.75, 1.25))  # noqa: S311
 
     async def _rest(self, seconds: float) -> None:
         if self._ending:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 TaskStatus = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled"]
 ExecutionStatus = Literal[
     "pending", "awaiting_approval", "running", "completed", "failed", "denied", "in_doubt", "cancelled"
 ]
+
+
+def as_time(value: Any) -> Any:
+    """The time that a row gives, as a `datetime` or as text."""
+    # The embedded API writes 2026-01-01 00:00:00+00, which pydantic does not take.
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+Time = Annotated[datetime, BeforeValidator(as_time)]
 
 
 class _Row(BaseModel):
@@ -44,7 +53,7 @@ class Task(_Row):
     usage: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
     error_message: str | None = None
-    started_at: datetime | None = None
+    started_at: Time | None = None
 
 
 class Agent(_Row):

@@ -17,6 +17,7 @@ from agent_runtime.errors import (
     LeaseLost,
     LimitReached,
     ModelError,
+    SchemaDiffers,
     Unavailable,
 )
 from agent_runtime.files import TaskFiles
@@ -66,7 +67,7 @@ class TaskRunner:
             await self._stopped(lease, interrupt.heard())
         except LeaseLost:
             log.warning("lease lost, dropping the run")
-        except DatabaseUnavailable as error:
+        except (DatabaseUnavailable, SchemaDiffers) as error:
             log.error("the database stayed away; the lease will run out and another worker go on", error=str(error))
 
     async def _to_end(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
@@ -76,7 +77,7 @@ class TaskRunner:
                 run = await self._prepare(lease, interrupt, held)
                 while not await self._write(lease, await run.to_end()):
                     await run.refresh()
-        except (LeaseLost, DatabaseUnavailable):
+        except (LeaseLost, DatabaseUnavailable, SchemaDiffers):
             raise
         except LimitReached as limit:
             log.warning("limit reached", limit=limit.name)

@@ -20,8 +20,8 @@ from agent_runtime import __version__
 from agent_runtime.config import Settings
 from agent_runtime.db.listen import Listener
 from agent_runtime.db.schema import SCHEMA_VERSION, SchemaStatus, require_known_version
-from agent_runtime.db.store import Store, open_store
-from agent_runtime.errors import AgentRuntimeError, ConfigError
+from agent_runtime.db.store import Store, address_of, open_store
+from agent_runtime.errors import AgentRuntimeError, ConfigError, SchemaDiffers
 from agent_runtime.interrupt import Interrupt, StopReason, cancel_all
 from agent_runtime.janitor import sweep_files
 from agent_runtime.lease import LeaseKeeper, News, clock
@@ -36,8 +36,8 @@ log = structlog.get_logger()
 POOL_LIMIT = 10
 SWEEP_SECONDS = 600.0
 STOPPED_SECONDS = 0.5
-FAST_POLL_SECONDS = 1.0
-"""Between claims while no notification would come."""
+AGAIN_SECONDS = 1.0
+"""Between tries when a claim failed."""
 
 _STOP_REASONS: dict[News, StopReason] = {"lost": "lost", "cancel": "cancelled"}
 
@@ -81,7 +81,7 @@ class Worker:
                         await self._claim_until_stopped(drain)
                     finally:
                         await self._give_back()
-        except (psycopg.ProgrammingError, ValidationError):
+        except (psycopg.ProgrammingError, SchemaDiffers, ValidationError):
             await self._stop_if_upgraded()
             raise
         with contextlib.suppress(AgentRuntimeError, TimeoutError):
@@ -110,7 +110,7 @@ class Worker:
         if self._is_woken:
             return self._settings.poll_seconds
         # Not all workers of a fleet at once.
-        return min(self._settings.poll_seconds, FAST_POLL_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311
+        return self._settings.unwoken_poll_seconds * random.uniform(0.75, 1.25)  # noqa: S311
 
     async def _claim(self) -> int:
         free = self._settings.concurrency - len(self._active)
@@ -120,11 +120,11 @@ class Worker:
         asked_at = clock()
         try:
             tasks = await self._store.claim(free, self._settings.lease_seconds)
-        except psycopg.ProgrammingError:
+        except (psycopg.ProgrammingError, SchemaDiffers):
             raise
         except (AgentRuntimeError, psycopg.Error) as error:
             log.warning("cannot claim, trying again", error=_first_line(error))
-            await asyncio.sleep(FAST_POLL_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
             return 0
         for task in tasks:
             self._start(task, asked_at)
@@ -174,16 +174,17 @@ class Worker:
                 log.warning("some tasks were not given back in time; their leases run out", tasks=len(late))
 
     async def _listen_for_ever(self) -> None:
-        assert self._settings.database_url is not None, "checked at start"
+        self._rely_on_wake_ups(False)
+        if self._settings.database_url is None:
+            return  # nothing notifies over REST
         listener = Listener(
             self._settings.database_url.get_secret_value(),
             on_pending=self._wake.set,
             on_control=self._look_at,
             on_health=self._rely_on_wake_ups,
             echo_seconds=self._settings.echo_seconds,
-            poll_seconds=min(self._settings.poll_seconds, FAST_POLL_SECONDS),
+            poll_seconds=self._settings.unwoken_poll_seconds,
         )
-        self._rely_on_wake_ups(False)
         await listener.listen()
 
     def _look_at(self, task_id: UUID | None) -> None:
@@ -204,7 +205,7 @@ class Worker:
         try:
             for reaped in await self._store.reap():
                 log.warning("took a task from a dead worker", **{key: str(value) for key, value in reaped.items()})
-        except psycopg.ProgrammingError:
+        except (psycopg.ProgrammingError, SchemaDiffers):
             raise
         except (AgentRuntimeError, psycopg.Error) as error:
             # Another worker reaps too, and this one again soon.
@@ -214,7 +215,7 @@ class Worker:
         """Raises `ConfigError` when what went wrong is that the database is newer than this release by now."""
         try:
             known = await _announce(self._store, self._settings)
-        except psycopg.ProgrammingError:
+        except (psycopg.ProgrammingError, SchemaDiffers):
             pass  # not even that is as it was
         except (AgentRuntimeError, psycopg.Error):
             return
@@ -237,7 +238,7 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
 
     Raises `ConfigError` for settings that are missing or a database that is newer, `DatabaseUnavailable`.
     """
-    conninfo, storage = required_database_url(settings), open_storage(settings)
+    address, storage = address_of(settings), open_storage(settings)
     patience = settings.lease_seconds * 2
     worker_id = uuid4()
     # Before the pools are opened, so that their lines carry it too.
@@ -245,13 +246,14 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
     connections = min(POOL_LIMIT, settings.concurrency + 1)
     keeper = LeaseKeeper(
         # Tried once each time: the keeper itself tries again, and sooner.
-        lambda: open_store(conninfo, worker_id, connections=1, patience_seconds=0),
+        lambda: open_store(address, worker_id, connections=1, patience_seconds=0),
         settings.lease_seconds,
         settings.stall_seconds,
+        settings.unwoken_control_seconds,
     )
     async with (
         storage,
-        open_store(conninfo, worker_id, connections=connections, patience_seconds=patience) as store,
+        open_store(address, worker_id, connections=connections, patience_seconds=patience) as store,
     ):
         try:
             known = await _announce(store, settings)

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
+from uuid import uuid4
 
 import httpx
 import psycopg
 
 from agent_runtime.config import Settings, load_settings
 from agent_runtime.db import schema
-from agent_runtime.db.connection import connect, describe
+from agent_runtime.db.connection import connect
+from agent_runtime.db.store import SupabaseAddress, describe_address, open_store
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.local.folder import default_path, read_running
 from agent_runtime.local.ollama import DEFAULT_URL, ollama_host, probe
@@ -63,7 +65,7 @@ async def examine(data_dir: Path | None) -> list[Part]:
     absent: Absence = "optional" if settings.database_url or settings.supabase_url else "missing"
     folder = data_dir or default_path()
     running = read_running(folder) or {}
-    database, models = await asyncio.to_thread(_database, settings, running)
+    database, models = await _database(settings, running)
     return [
         _python(),
         *_packages("Core packages", None, "pip install agent-runtime", "missing"),
@@ -187,11 +189,29 @@ async def _model_server(settings: Settings, models: list[str]) -> list[Part]:
     return parts
 
 
-def _database(settings: Settings, running: dict[str, Any]) -> tuple[Part, list[str]]:
-    """The database's line, and the models that its agents name."""
-    conninfo = settings.database_url.get_secret_value() if settings.database_url else running.get("database_url")
+async def _database(settings: Settings, running: dict[str, Any]) -> tuple[Part, list[str]]:
+    """The database's line, which names the transport, and the models that its agents name."""
+    conninfo = settings.database_url.get_secret_value() if settings.database_url else None
+    if conninfo is None and settings.supabase_url and settings.supabase_secret_key:
+        return await _database_over_rest(SupabaseAddress(settings.supabase_url, settings.supabase_secret_key))
+    conninfo = conninfo or running.get("database_url")
     if conninfo is None:
         return Part("Database", "optional", detail="DATABASE_URL is not set; `agent-runtime up` brings a database"), []
+    return await asyncio.to_thread(_database_itself, conninfo)
+
+
+async def _database_over_rest(address: SupabaseAddress) -> tuple[Part, list[str]]:
+    try:
+        async with open_store(address, uuid4(), connections=1, patience_seconds=0) as store:
+            known = await store.config()
+    except AgentRuntimeError as error:
+        return Part("Database", "missing", detail=str(error), remedy="correct what it names, or set DATABASE_URL"), []
+    found = schema.SchemaStatus(installed=known["schema_version"])
+    return _schema_part(describe_address(address), "", found), [str(known["config"].get("default_model"))]
+
+
+def _database_itself(conninfo: str) -> tuple[Part, list[str]]:
+    where = describe_address(conninfo)
     try:
         with connect(conninfo) as connection:
             version = connection.info.parameter_status("server_version") or ""
@@ -199,21 +219,21 @@ def _database(settings: Settings, running: dict[str, Any]) -> tuple[Part, list[s
             models = _agents_models(connection)
     except psycopg.errors.InsufficientPrivilege:
         # The worker's role: what it may not look into is there.
-        return Part("Database", "ok", version, f"{describe(conninfo)}; the worker checks the schema when it starts"), []
+        return Part("Database", "ok", version, f"{where}; the worker checks the schema when it starts"), []
     except (AgentRuntimeError, psycopg.Error) as error:
         return Part("Database", "missing", detail=str(error), remedy="start it, or correct DATABASE_URL"), []
-    detail = f"{describe(conninfo)}, schema version {found.installed}"
+    return _schema_part(where, version, found), models
+
+
+def _schema_part(where: str, version: str, found: schema.SchemaStatus) -> Part:
+    detail = f"{where}, schema version {found.installed}"
     if found.installed is None:
-        return Part("Database", "missing", version, f"{describe(conninfo)}, empty", "agent-runtime db apply"), models
+        return Part("Database", "missing", version, f"{where}, empty", "agent-runtime db apply")
     if found.installed > found.expected:
-        return Part(
-            "Database", "missing", version, f"{detail}, newer than this release", "upgrade agent-runtime"
-        ), models
+        return Part("Database", "missing", version, f"{detail}, newer than this release", "upgrade agent-runtime")
     if found.installed < found.expected:
-        return Part(
-            "Database", "missing", version, f"{detail}, older than this release", "agent-runtime db apply"
-        ), models
-    return Part("Database", "ok", version, detail), models
+        return Part("Database", "missing", version, f"{detail}, older than this release", "agent-runtime db apply")
+    return Part("Database", "ok", version, detail)
 
 
 def _agents_models(connection: psycopg.Connection) -> list[str]:

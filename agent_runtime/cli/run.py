@@ -35,7 +35,10 @@ def run(
         bool, typer.Option("--allow-unsandboxed", help="Run commands with no sandbox where none is to be had.")
     ] = False,
 ) -> None:
-    """Work on pending tasks until stopped."""
+    """Work on pending tasks until stopped.
+
+    Over Postgres itself where DATABASE_URL is set, else over the REST API of SUPABASE_URL.
+    """
     from agent_runtime.config import load_settings
     from agent_runtime.log import configure_logging
 
@@ -50,6 +53,7 @@ def run(
 
 
 async def _work(settings: Settings, drain: bool) -> None:
+    from agent_runtime.db.store import address_of, describe_address
     from agent_runtime.toolbox.registry import Registry
     from agent_runtime.toolbox.sandbox import choose_sandbox
     from agent_runtime.worker import open_worker
@@ -60,6 +64,7 @@ async def _work(settings: Settings, drain: bool) -> None:
         _stop_on_signals(worker, settings.shutdown_seconds)
         log.info(
             "worker started",
+            transport=describe_address(address_of(settings)),
             concurrency=settings.concurrency,
             tools=len(registry),
             sandbox=sandbox.describe(),

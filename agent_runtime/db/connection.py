@@ -25,7 +25,7 @@ KEEPALIVES = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count
 """For connections that are kept open: one whose other end went away without a word ends in about half a minute.
 The last is in milliseconds."""
 
-_BY_CODE: dict[str, type[AgentRuntimeError]] = {
+BY_CODE: dict[str, type[AgentRuntimeError]] = {
     "AR001": LeaseLost,
     "AR002": NotFound,
     "AR003": IllegalTransition,
@@ -35,6 +35,7 @@ _BY_CODE: dict[str, type[AgentRuntimeError]] = {
     "AR007": ConfigError,
     "42501": Denied,
 }
+"""SQLSTATEs that our functions raise."""
 
 
 @contextmanager
@@ -88,5 +89,5 @@ def explain(error: psycopg.Error) -> str:
 
 def translate(error: psycopg.Error) -> AgentRuntimeError | None:
     """Our own error for a SQLSTATE that our functions raise, or None where there is none."""
-    kind = _BY_CODE.get(error.sqlstate or "")
+    kind = BY_CODE.get(error.sqlstate or "")
     return kind(explain(error)) if kind else None

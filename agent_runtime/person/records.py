@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-
-def _time(value: Any) -> Any:
-    # The embedded API writes 2026-01-01 00:00:00+00, which pydantic does not take.
-    return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-Time = Annotated[datetime, BeforeValidator(_time)]
+from agent_runtime.records import Time, as_time
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
@@ -230,6 +224,6 @@ class WorkerRow(_Row):
     @classmethod
     def of_table(cls, row: dict[str, Any]) -> WorkerRow:
         """Of a row of `workers`, by this machine's clock."""
-        age_seconds = (datetime.now(UTC) - _time(row["heartbeat_at"])).total_seconds()
+        age_seconds = (datetime.now(UTC) - as_time(row["heartbeat_at"])).total_seconds()
         state = "stopped" if row["stopped_at"] else "working" if age_seconds < LOST_SECONDS else "lost"
         return cls.model_validate({**row, "state": state})

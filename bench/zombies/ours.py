@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+from agent_runtime.db.postgres import PostgresStore
 from agent_runtime.db.store import Store
 from agent_runtime.records import Execution, Lease
 from bench.person import Person
@@ -115,7 +116,7 @@ class Ours:
         """In the role `agent_worker`, with a worker of its own."""
         async with await connect(self._superuser) as connection:
             await connection.execute("set role agent_worker")
-            store = Store(cast("Any", OnePool(connection)), self._superuser, uuid4(), 0)
+            store = PostgresStore(cast("Any", OnePool(connection)), self._superuser, uuid4(), 0)
             await store.register("measured", 1, "0", 1)
             yield Session(connection, store)
 

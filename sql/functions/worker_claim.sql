@@ -2,8 +2,9 @@
 
 -- enable_sort is off because the planner, thinking that few rows are pending, would read another index, dead rows and all, and
 -- sort: the index of claimable rows has them in order.
-create or replace function public.worker_claim(p_worker uuid, p_limit integer, p_lease_seconds double precision)
-returns setof public.tasks
+create or replace function public.worker_claim(
+  p_worker uuid, p_limit integer, p_lease_seconds double precision, p_claim uuid default null, p_again boolean default false
+) returns setof public.tasks
 language plpgsql security definer set search_path = '' set enable_sort = off as $$
 declare
   v_cap bigint := private.config_number('max_concurrent_tasks', 10);
@@ -17,6 +18,25 @@ declare
   v_claimed integer := 0;
 begin
   perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || p_worker, true);
+  if p_claim is not null then
+    -- Held until the end, so that a repetition waits for a first call that the worker gave up on but the server did not.
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_worker::text, 4203));
+  end if;
+  if p_again then
+    for v_task in
+      update public.tasks t
+      set lease_expires_at = now() + make_interval(secs => p_lease_seconds)
+      where t.worker_id = p_worker and t.lease_token = p_claim and t.status = 'running'
+      returning *
+    loop
+      v_claimed := v_claimed + 1;
+      v_task.search := null;
+      return next v_task;
+    end loop;
+    if v_claimed > 0 then
+      return;
+    end if;
+  end if;
   perform private.make_due();
 
   while v_claimed < p_limit loop
@@ -67,7 +87,7 @@ begin
 
     update public.tasks t
     set status = 'running',
-        lease_token = gen_random_uuid(),
+        lease_token = coalesce(p_claim, gen_random_uuid()),
         lease_expires_at = now() + make_interval(secs => p_lease_seconds),
         worker_id = p_worker,
         started_at = coalesce(t.started_at, now())
@@ -86,9 +106,10 @@ begin
   end if;
 end
 $$;
-comment on function public.worker_claim(uuid, integer, double precision) is
+comment on function public.worker_claim(uuid, integer, double precision, uuid, boolean) is
   'Leases up to p_limit pending tasks: by priority, then age, tenants taking turns at every second one, never more per user than '
-  'max_concurrent_tasks.';
+  'max_concurrent_tasks. p_claim, a new number for each claim, becomes their lease token; with p_again, for a claim whose answer was '
+  'lost, those that it leased are answered again.';
 
 create or replace function private.next_in_turn(p_last uuid, p_without uuid[]) returns public.tasks
 language plpgsql security definer set search_path = '' as $$

@@ -66,7 +66,7 @@ $$;
 create or replace function public.worker_add_files(p_task uuid, p_lease uuid, p_files jsonb) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
-  perform private.add_files(private.leased_task(p_task, p_lease), null, p_files);
+  perform private.add_files(private.leased_task(p_task, p_lease), null, private.json(p_files));
 end
 $$;
 comment on function public.worker_add_files(uuid, uuid, jsonb) is

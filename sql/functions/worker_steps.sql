@@ -192,7 +192,9 @@ language sql stable security definer set search_path = '' as $$
   )
 $$;
 
-create or replace function public.worker_start_execution(p_task uuid, p_lease uuid, p_execution uuid) returns jsonb
+create or replace function public.worker_start_execution(
+  p_task uuid, p_lease uuid, p_execution uuid, p_again boolean default false
+) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_task public.tasks := private.leased_task(p_task, p_lease);
@@ -201,8 +203,11 @@ begin
   if v_task.cancel_requested_at is not null then
     raise exception using errcode = 'AR003', message = format('task %s is being cancelled', p_task);
   end if;
-  v_execution := private.start_execution(v_task, v_execution);
-  select * into v_task from public.tasks t where t.id = p_task;
+  -- A call that this lease's holder is starting, and that runs: it was started by the call whose answer was lost.
+  if not (p_again and v_execution.status = 'running') then
+    v_execution := private.start_execution(v_task, v_execution);
+    select * into v_task from public.tasks t where t.id = p_task;
+  end if;
   return jsonb_build_object(
     'execution', (
       select private.execution_record(v_execution, t) from public.tools t where t.id = v_execution.tool_id
@@ -211,8 +216,9 @@ begin
   );
 end
 $$;
-comment on function public.worker_start_execution(uuid, uuid, uuid) is
-  'Marks a call running, before its effect. A call that a crash left running starts again only if its tool is not unsafe.';
+comment on function public.worker_start_execution(uuid, uuid, uuid, boolean) is
+  'Marks a call running, before its effect. A call that a crash left running starts again only if its tool is not unsafe. p_again: '
+  'the same was asked for before, and the answer was lost.';
 
 create or replace function private.start_execution(p_task public.tasks, p_execution public.tool_executions)
 returns public.tool_executions

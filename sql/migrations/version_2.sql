@@ -14,6 +14,7 @@ begin
   drop function if exists public.worker_settle(uuid, uuid, text, jsonb, text);
   drop function if exists public.worker_release(uuid, uuid, double precision, text);
   drop function if exists public.worker_start_execution(uuid, uuid, uuid);
+  drop function if exists public.worker_claim(uuid, integer, double precision);
   drop function if exists public.worker_new_messages(uuid, uuid, bigint);
   drop function if exists public.decide_execution(uuid, boolean, text);
   drop function if exists private.append_event(uuid, text, jsonb);

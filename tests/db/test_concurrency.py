@@ -284,3 +284,35 @@ def test_wake_ups_carry_ids_and_nothing_else(database: Database, owner: Connecti
         heard()
         runs.release(owner, other)
         assert heard() == [("agent_runtime_pending", "")]
+
+
+def test_a_claim_that_is_repeated_while_the_first_still_runs_is_given_the_same_tasks(
+    database: Database, owner: Connection, alice: uuid.UUID, threads: ThreadPoolExecutor
+) -> None:
+    tasks = {runs.submit(owner, alice)["id"] for _ in range(3)}
+    claim = "select * from public.worker_claim(%s, 2, 60, %s, %s)"
+    number = uuid.uuid4()
+    with connect(database) as given_up, connect(database) as again:
+        given_up.execute("begin")
+        first = many(given_up, claim, runs.WORKER, number, False)
+        repeated = threads.submit(many, again, claim, runs.WORKER, number, True)
+        wait_until_blocked(owner, again)
+        given_up.execute("commit")
+        second = repeated.result(PATIENCE_SECONDS)
+    assert {task["id"] for task in first} == {task["id"] for task in second}
+    assert {task["lease_token"] for task in second} == {number}
+    (left,) = many(owner, claim, runs.WORKER, uuid.uuid4(), True)
+    assert {left["id"]} == tasks - {task["id"] for task in first}
+
+
+def test_the_start_of_an_unsafe_call_is_repeated_by_who_says_that_it_is_a_repetition(
+    owner: Connection, alice: uuid.UUID
+) -> None:
+    task = runs.running(owner, alice)
+    execution = runs.record_turn(owner, task, 1, runs.tool_call("probe"))["executions"][0]["id"]
+    runs.start(owner, task, execution)
+    start = "select public.worker_start_execution(%s, %s, %s, %s)"
+    again = value(owner, start, task["id"], task["lease_token"], execution, True)
+    assert (again["execution"]["status"], again["usage"]["tool_calls"]) == ("running", 1)
+    with refused("AR003", "in doubt"):
+        owner.execute(start, [task["id"], task["lease_token"], execution, False])

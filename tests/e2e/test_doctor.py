@@ -25,7 +25,7 @@ NOWHERE = f"/tmp/agent-runtime-doctor-{os.getpid()}"
 
 def run(*arguments: str, environment: Mapping[str, str] | None = None, python: tuple[str, ...] = ()) -> Any:
     """Run a command with only the given settings in its environment."""
-    unset = ("DATABASE_URL", "SUPABASE_URL", "AGENT_RUNTIME_MODEL", "AGENT_RUNTIME_MODEL_URL")
+    unset = ("DATABASE_URL", "SUPABASE_URL", "SUPABASE_SECRET_KEY", "AGENT_RUNTIME_MODEL", "AGENT_RUNTIME_MODEL_URL")
     inherited = {name: value for name, value in os.environ.items() if name not in unset}
     return subprocess.run(
         [sys.executable, *python, "-m", "agent_runtime", *arguments],
@@ -116,6 +116,17 @@ def test_a_database_that_does_not_answer_is_named_without_its_password() -> None
     assert parts["Database"]["state"] == "missing"
     assert "127.0.0.1:9" in parts["Database"]["detail"]
     assert "s3cret-word" not in json.dumps(parts)
+
+
+def test_a_worker_without_a_database_url_looks_over_rest(stack: Stack) -> None:
+    settings = {"SUPABASE_URL": stack.supabase_url, "SUPABASE_SECRET_KEY": stack.secret_key}
+    _, parts = examine(settings)
+    assert parts["Database"]["state"] == "ok"
+    assert parts["Database"]["detail"].startswith(f"REST API at {stack.supabase_url} (SUPABASE_URL), schema version")
+    exit_code, parts = examine(settings | {"SUPABASE_SECRET_KEY": "sb_secret_of_another_project"})
+    assert exit_code == 1
+    assert "refuses SUPABASE_SECRET_KEY" in parts["Database"]["detail"]
+    assert "of_another_project" not in json.dumps(parts)
 
 
 def test_a_setting_with_a_typo_is_named() -> None:

@@ -37,6 +37,8 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
     ("settings", "named"),
     [
         ({}, "DATABASE_URL is not set"),
+        ({"SUPABASE_SECRET_KEY": "sb_secret_hunter2"}, "neither DATABASE_URL nor SUPABASE_URL is set"),
+        ({"SUPABASE_URL": "http://127.0.0.1:9"}, "neither DATABASE_URL nor SUPABASE_SECRET_KEY is set"),
         ({"DATABASE_URL": "postgres//typo"}, "DATABASE_URL: not a Postgres connection string"),
         ({"DATABASE_URL": ""}, "DATABASE_URL: empty"),
         ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, "SUPABASE_URL is not set"),
@@ -65,6 +67,18 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path:
     assert "Postgres at agent_worker@127.0.0.1:9/agent_runtime does not answer" in ended.stderr
     assert "hunter2" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_without_a_database_url_it_works_over_rest_and_says_so(stack: Stack, tmp_path: Path) -> None:
+    over_rest = {name: value for name, value in stack.worker_environment.items() if name != "DATABASE_URL"}
+    ended = run(tmp_path, "--drain", "--log-format", "json", **over_rest)
+    assert ended.returncode == 0, ended.stderr
+    assert f'"transport": "REST API at {stack.supabase_url} (SUPABASE_URL)"' in ended.stderr
+    refused = run(tmp_path, **over_rest | {"SUPABASE_SECRET_KEY": "sb_secret_hunter2"})
+    assert refused.returncode == 2
+    assert "refuses SUPABASE_SECRET_KEY" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert "hunter2" not in refused.stderr
 
 
 def test_a_database_of_a_newer_release_is_refused(stack: Stack, tmp_path: Path) -> None:

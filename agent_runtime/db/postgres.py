@@ -1,0 +1,103 @@
+"""The worker's functions over Postgres itself: a pool of connections."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any, ClassVar
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, connection_error, describe, translate, with_keepalives
+from agent_runtime.db.functions import Json, Store
+from agent_runtime.errors import DatabaseUnavailable
+
+log = structlog.get_logger()
+
+RECONNECT_SECONDS = 5.0
+
+
+class PostgresStore(Store):
+    """Open with `open_postgres`."""
+
+    transport: ClassVar[str] = "postgres"
+
+    def __init__(self, pool: AsyncConnectionPool[Any], conninfo: str, worker_id: UUID, patience_seconds: float) -> None:
+        super().__init__(worker_id, patience_seconds)
+        self._pool = pool
+        self._conninfo = conninfo
+
+    async def _once(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        query = _query(function, tuple(arguments))
+        values = {name: Jsonb(value.value) if isinstance(value, Json) else value for name, value in arguments.items()}
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(query, values)
+                rows = await cursor.fetchall()
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            translated = translate(error) if isinstance(error, psycopg.Error) else None
+            if translated is not None:
+                raise translated from error
+            # Others in the pool broke with it: replace them now, not one failed call at a time.
+            await self._pool.check()
+            log.warning("database unavailable", database=describe(self._conninfo), error=str(error).splitlines()[0])
+            raise DatabaseUnavailable(f"Postgres at {describe(self._conninfo)} broke off: {error}") from error
+        except psycopg.Error as error:
+            translated = translate(error)
+            if translated is None:
+                raise
+            raise translated from error
+        # A function that returns one value has one column, of its own name.
+        if cursor.description and [column.name for column in cursor.description] == [function]:
+            return rows[0][function]
+        return rows
+
+
+@asynccontextmanager
+async def open_postgres(
+    conninfo: str, worker_id: UUID, *, connections: int, patience_seconds: float
+) -> AsyncIterator[PostgresStore]:
+    """A store with a pool of up to `connections`.
+
+    Raises `ConfigError` or `DatabaseUnavailable` when the first connection cannot be made.
+    """
+    try:
+        probe = await psycopg.AsyncConnection.connect(conninfo, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+    except psycopg.OperationalError as error:
+        raise connection_error(conninfo, error) from error
+    await probe.close()
+
+    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        with_keepalives(conninfo),
+        min_size=1,
+        max_size=connections,
+        open=False,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        # Its pauses between tries double; after so long it begins anew with the next call.
+        reconnect_timeout=RECONNECT_SECONDS,
+        # A transaction pooler gives each statement another session, which knows nothing of prepared ones.
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "prepare_threshold": None,
+        },
+        name="agent-runtime",
+    )
+    await pool.open()
+    try:
+        yield PostgresStore(pool, conninfo, worker_id, patience_seconds)
+    finally:
+        await pool.close(timeout=1)
+
+
+@cache
+def _query(function: str, names: tuple[str, ...]) -> str:
+    named = ", ".join(f"{name} => %({name})s" for name in names)
+    return f"select * from public.{function}({named})"  # noqa: S608  # the names are those in `functions`
