@@ -4,9 +4,10 @@ create or replace function private.approvals_for(p_tool public.tools, p_agent uu
 language sql stable security definer set search_path = '' as $$
   select case
     when p_tool.requires_confirmation then p_tool.approvals_required
-    when p_tool.security_level = 'dangerous' and not exists (
+    -- An agent's owner gives the permission, so it stands for one person's approval and never for two people's.
+    when p_tool.security_level = 'dangerous' and (p_tool.approvals_required > 1 or not exists (
       select from public.agents a where a.id = p_agent and p_tool.name = any (a.standing_permissions)
-    ) then p_tool.approvals_required
+    )) then p_tool.approvals_required
     else 0
   end
 $$;
@@ -44,7 +45,8 @@ $$;
 create or replace function private.wake(p_task public.tasks, p_reasons text[]) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
-  if p_task.status = 'waiting' and p_task.wait_reason = any (p_reasons) then
+  -- While it still waits for the rest of a turn's calls, a run would only find that out again.
+  if p_task.status = 'waiting' and p_task.wait_reason = any (p_reasons) and not private.still_waits(p_task, p_task.wait_reason) then
     update public.tasks t set status = 'pending', wait_reason = null where t.id = p_task.id;
   end if;
 end
