@@ -223,7 +223,7 @@ begin
     raise exception using errcode = 'AR002', message = format('there is no task %s', p_task);
   elsif v_task.user_id is distinct from (select private.me()) or not (select private.can_write()) then
     raise exception using errcode = '42501', message = 'only the task''s owner can pause it and let it go on';
-  elsif p_pause and v_task.pause_requested_at is not null then
+  elsif p_pause and v_task.pause_requested_at is not null and v_task.status in ('running', 'paused') then
     return v_task;
   end if;
   raise exception using

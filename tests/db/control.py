@@ -1,4 +1,5 @@
-"""What people do to a task while it runs or waits: each by the database's functions, as the signed-in person."""
+"""What people do to a task while it runs or waits, by the database's functions, as the signed-in person; and the tools
+that ask them first."""
 
 from __future__ import annotations
 
@@ -11,6 +12,35 @@ from tests.db.impersonation import one, person
 
 if TYPE_CHECKING:
     from tests.db.impersonation import Connection, Row
+
+
+ASKING = ["probe_confirm", "probe_dangerous", "probe_two", "probe_two_dangerous", "probe_confirm_pure"]
+"""Tools whose calls wait for people."""
+
+
+def install_asking_probes(connection: Connection) -> None:
+    """Tools that ask in each way: for one person or two, always or for want of a standing permission."""
+    for name, confirm, level, people, retry_class in (
+        ("probe_dangerous", False, "dangerous", 1, "unsafe"),
+        ("probe_two", True, "safe", 2, "unsafe"),
+        ("probe_two_dangerous", False, "dangerous", 2, "unsafe"),
+        ("probe_confirm_pure", True, "safe", 1, "pure"),
+    ):
+        connection.execute(
+            "insert into public.tools (name, display_name, description, category, function_schema,"
+            " requires_confirmation, security_level, approvals_required, retry_class)"
+            " values (%s, %s, 'For tests', 'test', '{}', %s, %s, %s, %s)",
+            [name, name, confirm, level, people, retry_class],
+        )
+    connection.execute(
+        "update public.agents set tools_enabled = tools_enabled || %s where name = 'Prober'", [ASKING[1:]]
+    )
+
+
+def asked(connection: Connection, task: Row, tool: str = "probe_confirm", step: int = 1) -> str:
+    """The turn's call of the tool, recorded; its execution."""
+    execution: str = runs.record_turn(connection, task, step, runs.tool_call(tool, path="a"))["executions"][0]["id"]
+    return execution
 
 
 def decide(

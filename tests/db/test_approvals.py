@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from tests.db import runs
-from tests.db.control import cancel, decide, lose_worker
+from tests.db.control import ASKING, asked, cancel, decide, install_asking_probes, lose_worker
 from tests.db.impersonation import (
     DENIED,
     INVALID,
@@ -37,27 +37,6 @@ if TYPE_CHECKING:
     from tests.conftest import Database
     from tests.db.impersonation import Connection, Role, Row
 
-ASKING = ["probe_confirm", "probe_dangerous", "probe_two", "probe_two_dangerous", "probe_confirm_pure"]
-
-
-def install_asking_probes(connection: Connection) -> None:
-    """Tools that ask in each way: for one person or two, always or for want of a standing permission."""
-    for name, confirm, level, people, retry_class in (
-        ("probe_dangerous", False, "dangerous", 1, "unsafe"),
-        ("probe_two", True, "safe", 2, "unsafe"),
-        ("probe_two_dangerous", False, "dangerous", 2, "unsafe"),
-        ("probe_confirm_pure", True, "safe", 1, "pure"),
-    ):
-        connection.execute(
-            "insert into public.tools (name, display_name, description, category, function_schema,"
-            " requires_confirmation, security_level, approvals_required, retry_class)"
-            " values (%s, %s, 'For tests', 'test', '{}', %s, %s, %s, %s)",
-            [name, name, confirm, level, people, retry_class],
-        )
-    connection.execute(
-        "update public.agents set tools_enabled = tools_enabled || %s where name = 'Prober'", [ASKING[1:]]
-    )
-
 
 @pytest.fixture(scope="module")
 def people(shared_database: Database) -> Iterator[People]:
@@ -71,11 +50,6 @@ def people(shared_database: Database) -> Iterator[People]:
 @pytest.fixture
 def task(connection: Connection, people: People) -> Row:
     return runs.running(connection, people.alice)
-
-
-def asked(connection: Connection, task: Row, tool: str = "probe_confirm", step: int = 1) -> str:
-    execution: str = record_turn(connection, task, step, tool_call(tool, path="a"))["executions"][0]["id"]
-    return execution
 
 
 def asked_and_waiting(connection: Connection, task: Row, tool: str = "probe_confirm") -> str:
