@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from tests.db import runs
 from tests.db.control import answer, asked, decide, install_asking_probes, lose_worker, pause
@@ -162,7 +163,7 @@ def test_files(connection: Connection, task: Row) -> None:
         with acting_as(connection, "agent_worker"):
             connection.execute(
                 "select public.worker_add_files(%s, %s, jsonb_build_array(%s::jsonb))",
-                [task["id"], task["lease_token"], psycopg.types.json.Jsonb(stored(task, "a"))],
+                [task["id"], task["lease_token"], Jsonb(stored(task, "a"))],
             )
 
     twice(connection, task, add)

@@ -13,9 +13,11 @@ import json
 import os
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from hypothesis import HealthCheck, settings
@@ -24,27 +26,50 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
 from psycopg.rows import dict_row
 
 from tests.db import control, runs
-from tests.db.impersonation import LEASE_LOST, many, one, value
+from tests.db.impersonation import LEASE_LOST, many, value
 from tests.db.races import connect
 
 if TYPE_CHECKING:
     from tests.conftest import Database
     from tests.db.impersonation import Connection, Row
 
+T = TypeVar("T")
+
 REFUSALS = {"AR001", "AR002", "AR003", "AR004", "AR005", "42501"}
 BLOCKED = {"55P03", "40001", "40P01"}
 """The other connection holds it in its open transaction, or changed it since this one's began."""
-ENDED = ("completed", "failed", "cancelled")
-TOOLS = ["probe", "probe_pure", "probe_confirm", "probe_two", "probe_confirm_pure", "probe_disabled", "no_such"]
+TOOLS = [
+    "probe",
+    "probe",
+    "probe_pure",
+    "probe_pure",
+    "probe_confirm",
+    "probe_two",
+    "probe_confirm_pure",
+    "probe_disabled",
+    "no_such",
+]
 WORKERS = [uuid.UUID(int=0xA), uuid.UUID(int=0xB)]
 
+REPEATABLE = {"worker_suspend", "worker_settle", "worker_release"}
+"""What gives a lease back answers again when it is called again with that lease."""
+LATE = [0, 0, 0, 0, 0, 1, 1, 2, 3, 4]
+EVENTS = {
+    "transaction": 2,
+    "submit": 1, "decide": 5, "settle_doubt": 2, "pause": 1, "resume": 2, "cancel": 1, "answer": 2,
+    "claim": 5, "step": 8, "turn": 2, "start": 6, "finish": 4, "suspend": 3,
+    "settle": 1, "release": 1, "renew": 1, "reap": 2,
+    "lease": 2, "run_after": 1, "approvals": 1,
+}  # fmt: skip
+"""What can happen, and how often."""
+
+HELD = "select status = 'running' and lease_token = %s from public.tasks where id = %s"
 BROKEN = """
 select 'task ' || t.id || ': ' || broken as fact
 from public.tasks t
@@ -135,7 +160,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.connections = [_connection(self.database) for _ in range(2)]
         self.observer = _connection(self.database)
-        self.open: psycopg.Transaction | None = None
+        self.open: ExitStack | None = None
         """Of the first connection."""
         self.unsure: list[Callable[[], None]] = []
         """What to remember once the open transaction is committed."""
@@ -144,6 +169,7 @@ class Machine(RuleBasedStateMachine):
         self.restarts: Counter[uuid.UUID] = Counter()
         self.started_unsafe: Counter[uuid.UUID] = Counter()
         self.final: dict[uuid.UUID, str] = {}
+        self.random = Random(0)
         self.last_event: dict[uuid.UUID, int] = {}
 
     def teardown(self) -> None:
@@ -161,6 +187,9 @@ class Machine(RuleBasedStateMachine):
         self.people = {
             row["username"]: row["id"] for row in many(self.observer, "select id, username from public.users")
         }
+        for who in ("alice", "bob", "alice"):
+            runs.submit(self.observer, self.people[who])
+        self.claim(self.connections[1], 2, WORKERS[0])
 
     # -- how a rule acts -------------------------------------------------------------------------------------------
 
@@ -180,14 +209,13 @@ class Machine(RuleBasedStateMachine):
         else:
             what()
 
-    def write(self, which: int, lease: Lease, call: str, *arguments: object) -> tuple[Any, str | None, Connection]:
-        """A worker's fenced write. Without the lease it changes nothing: it is refused, or repeats an answer."""
-        connection = self.connections[which]
+    def write(self, connection: Connection, lease: Lease, call: str, *arguments: object) -> Any:
+        """A worker's fenced write. Without the lease it changes nothing: it is refused, or repeats an answer.
+
+        Its answer, None when it was refused.
+        """
         before = value(connection, SEEN_BY, *[lease.task] * 4)
-        held = value(
-            connection,
-            "select status = 'running' and lease_token = %s from public.tasks where id = %s", lease.token, lease.task,
-        )  # fmt: skip
+        held = value(connection, HELD, lease.token, lease.task)
         marks = ", ".join(["%s"] * len(arguments))
         answer, refusal = self.act(
             connection,
@@ -198,223 +226,200 @@ class Machine(RuleBasedStateMachine):
             assert before == value(connection, SEEN_BY, *[lease.task] * 4), (
                 f"{call} changed something: {refusal or 'without the lease'}"
             )
-        if not held:
-            assert refusal is not None or call in ("worker_suspend", "worker_settle", "worker_release"), call
-        else:
+        if held:
             assert refusal != LEASE_LOST, call
-        return answer, refusal, connection
+        else:
+            assert refusal is not None or call in REPEATABLE, call
+        return answer
 
-    def lease(self, number: int) -> Lease:
-        """Mostly a late one, which may still be held."""
-        return self.leases[-1 - number % min(len(self.leases), 6)]
+    def pick(self, among: Sequence[T]) -> T:
+        return self.random.choice(among)
 
-    def executions(self, connection: Connection, lease: Lease) -> list[Row]:
-        return many(
+    def draw_lease(self, connection: Connection) -> Lease:
+        """Mostly one that is held; often one that is lost."""
+        tokens = many(connection, "select lease_token as token from public.tasks where status = 'running'")
+        held = [lease for lease in self.leases if {"token": lease.token} in tokens]
+        among = self.pick([held, held, held, self.leases]) or self.leases
+        return among[-1 - self.pick(LATE) % len(among)]
+
+    def draw_call(self, connection: Connection, lease: Lease, first: str) -> Row | None:
+        """One of the task's calls, mostly one that is in the state `first`."""
+        calls = many(
             connection,
             "select e.id, e.status, e.started_at, o.retry_class, t.claimed_at from public.tool_executions e"
             " join public.tools o on o.id = e.tool_id join public.tasks t on t.id = e.task_id"
-            " where e.task_id = %s order by e.step, e.call_index", lease.task,
+            " where e.task_id = %s order by e.status <> %s, e.step desc, e.call_index", lease.task, first,
         )  # fmt: skip
+        return calls[self.pick(LATE) % len(calls)] if calls else None
 
-    def any_task(self, number: int) -> Row | None:
-        tasks = many(self.observer, "select id, user_id, conversation_id from public.tasks order by created_at, id")
-        return tasks[number % len(tasks)] if tasks else None
-
-    which = st.integers(0, 1)
-    number = st.integers(0, 11)
+    # One rule, since Hypothesis leaves some of many out of each example, and most of a run needs most of them.
+    @rule(
+        event=st.sampled_from([event for event, times in EVENTS.items() for _ in range(times)]),
+        seed=st.integers(0, 999_999),
+    )
+    def something_happens(self, event: str, seed: int) -> None:
+        # The details are chosen among what the database has just now, which Hypothesis must not have to repeat.
+        self.random = Random(seed)
+        connection = self.pick(self.connections)
+        match event:
+            case "transaction":
+                self.open_or_end_a_transaction()
+            case "submit" | "decide" | "settle_doubt" | "pause" | "resume" | "cancel" | "answer":
+                self.person(connection, event)
+            case "lease" | "run_after" | "approvals":
+                self.let_time_pass(connection, event)
+            case _:
+                self.worker(connection, event)
 
     # -- transactions ----------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.open is None)
-    @rule(level=st.sampled_from(["read committed", "repeatable read"]))
-    def leave_a_transaction_open(self, level: str) -> None:
-        connection = self.connections[0]
-        self.open = connection.transaction()
-        self.open.__enter__()
-        connection.execute(f"set transaction isolation level {level}")
-        connection.execute("select count(*) from public.tasks")
-
-    @precondition(lambda self: self.open is not None)
-    @rule(commit=st.booleans())
-    def end_the_transaction(self, commit: bool) -> None:
-        assert self.open is not None
-        if commit:
-            self.open.__exit__(None, None, None)
-            for what in self.unsure:
-                what()
-        else:
-            rollback = psycopg.Rollback(self.open)
-            self.open.__exit__(psycopg.Rollback, rollback, None)
+    def open_or_end_a_transaction(self) -> None:
+        if self.open is None:
+            level = self.pick(["read committed", "repeatable read"])
+            self.open = ExitStack()
+            self.transaction = self.open.enter_context(self.connections[0].transaction())
+            self.connections[0].execute(f"set transaction isolation level {level}")
+            self.connections[0].execute("select count(*) from public.tasks")
+            return
+        commit = self.pick([True, True, False])
+        with self.open:
+            if not commit:
+                raise psycopg.Rollback(self.transaction)
+        for what in self.unsure if commit else []:
+            what()
         self.open, self.unsure = None, []
 
     # -- people ----------------------------------------------------------------------------------------------------
 
-    @rule(which=which, who=st.sampled_from(["alice", "bob"]), later=st.booleans())
-    def submit(self, which: int, who: str, later: bool) -> None:
-        after = "2999-01-01" if later else None
-        self.act(
-            self.connections[which],
-            lambda: runs.submit(self.connections[which], self.people[who], run_after=after),
-        )
+    def person(self, connection: Connection, does: str) -> None:
+        if does == "submit":
+            who, later = (
+                self.pick(["alice", "bob"]),
+                self.pick([None, None, "2999-01-01"]),
+            )
+            self.act(connection, lambda: runs.submit(connection, self.people[who], run_after=later))
+        elif does in ("decide", "settle_doubt"):
+            status = "awaiting_approval" if does == "decide" else "in_doubt"
+            calls = many(connection, "select id from public.tool_executions where status = %s order by id", status)
+            if calls:
+                self.judge(connection, calls[self.pick(LATE) % len(calls)]["id"], does)
+        else:
+            tasks = many(
+                connection, "select id, user_id from public.tasks order by completed_at is not null, created_at"
+            )
+            if tasks:
+                task = tasks[self.pick(LATE) % len(tasks)]
+                call: Callable[..., Row] = getattr(control, does)
+                self.act(connection, lambda: call(connection, task["user_id"], task))
 
-    @rule(which=which, number=number, how=st.sampled_from(["pause", "resume", "resume", "cancel", "answer", "answer"]))
-    def ask(self, which: int, number: int, how: str) -> None:
-        if task := self.any_task(number):
-            call: Callable[..., Row] = getattr(control, how)
-            self.act(self.connections[which], lambda: call(self.connections[which], task["user_id"], task))
-
-    @rule(
-        which=which, number=number, who=st.sampled_from(["alice", "alice", "dan", "dan", "bob"]),
-        how=st.sampled_from(["approve", "approve", "approve", "edit", "deny"]),
-    )  # fmt: skip
-    def decide(self, which: int, number: int, who: str, how: str) -> None:
-        connection = self.connections[which]
-        open_calls = many(
-            connection, "select id from public.tool_executions where status = 'awaiting_approval' order by id"
-        )
-        if open_calls:
-            arguments = {"path": str(number)} if how == "edit" else None
-            self.act(
-                connection,
-                lambda: control.decide(
-                    connection, self.people[who], open_calls[number % len(open_calls)]["id"], how != "deny",
-                    arguments=arguments,
-                ),
-            )  # fmt: skip
-
-    @rule(which=which, number=number, who=st.sampled_from(["alice", "dan", "bob"]), happened=st.booleans())
-    def settle_doubt(self, which: int, number: int, who: str, happened: bool) -> None:
-        connection = self.connections[which]
-        doubts = many(connection, "select id from public.tool_executions where status = 'in_doubt' order by id")
-        if doubts:
-            doubt = doubts[number % len(doubts)]["id"]
-            self.act(connection, lambda: control.settle_doubt(connection, self.people[who], doubt, happened))
+    def judge(self, connection: Connection, execution: str, does: str) -> None:
+        who = self.people[self.pick(["alice", "alice", "dan", "dan", "bob"])]
+        how = self.pick(["yes", "yes", "yes", "edit", "no"])
+        if does == "settle_doubt":
+            self.act(connection, lambda: control.settle_doubt(connection, who, execution, how != "no"))
+        else:
+            edited = {"path": self.pick("abc")} if how == "edit" else None
+            self.act(connection, lambda: control.decide(connection, who, execution, how != "no", arguments=edited))
 
     # -- workers ---------------------------------------------------------------------------------------------------
 
-    @rule(which=which, limit=st.integers(1, 3), worker=st.sampled_from(WORKERS))
-    def claim(self, which: int, limit: int, worker: uuid.UUID) -> None:
-        connection = self.connections[which]
+    def worker(self, connection: Connection, does: str) -> None:
+        if does == "reap":
+            self.act(connection, lambda: runs.reap(connection))
+        elif does == "claim" or not self.leases:
+            self.claim(connection, self.pick([1, 2, 3]), self.pick(WORKERS))
+        else:
+            getattr(self, does)(connection, self.draw_lease(connection))
+
+    def claim(self, connection: Connection, limit: int, worker: uuid.UUID) -> None:
         claimed, _ = self.act(
             connection, lambda: many(connection, "select * from public.worker_claim(%s, %s, 60)", worker, limit)
         )
         given = [Lease(task["id"], task["lease_token"]) for task in claimed or []]
-        for lease in given:
-            assert lease not in self.leases
-            self.remember(connection, lambda lease=lease: self.leases.append(lease))  # type: ignore[misc]
+        assert not set(given) & set(self.leases)
+        self.remember(connection, lambda: self.leases.extend(given))
 
-    @precondition(lambda self: self.leases)
-    @rule(
-        which=which, number=number, step=st.sampled_from([1, 1, 1, 1, 0, 2]), start=st.booleans(),
-        all_seen=st.booleans(), tools=st.lists(st.sampled_from(TOOLS), max_size=3),
-    )  # fmt: skip
-    def record_turn(self, which: int, number: int, step: int, start: bool, all_seen: bool, tools: list[str]) -> None:
-        lease, connection = self.lease(number), self.connections[which]
+    def step(self, connection: Connection, lease: Lease) -> None:
+        """What a worker does most of its time: a turn, and its calls one after the other, as far as it gets."""
+        self.turn(connection, lease)
+        for _ in range(self.pick([0, 1, 2])):
+            self.start(connection, lease)
+            if self.pick([True, True, False]):
+                self.finish(connection, lease)
+
+    def turn(self, connection: Connection, lease: Lease) -> None:
         taken = value(
             connection, "select coalesce((usage ->> 'steps')::int, 0) from public.tasks where id = %s", lease.task
         )
+        step = taken + self.pick([1, 1, 1, 1, 0, 2])
         seen = value(
             connection,
-            f"select {'max' if all_seen else 'min'}(seq) from public.messages where task_id = %s",
+            f"select {self.pick(['max', 'max', 'min'])}(seq) from public.messages where task_id = %s",
             lease.task,
         )
+        tools = [self.pick(TOOLS) for _ in range(self.pick([0, 1, 1, 2, 3]))]
         calls = json.dumps([runs.tool_call(tool, f"c{place}", path="a") for place, tool in enumerate(tools)])
         self.write(
-            which,
-            lease,
-            "worker_record_turn",
-            taken + step,
-            "I will.",
-            calls,
-            "{}",
-            '{"prompt_tokens": 7}',
-            seen,
-            start,
-        )
+            connection, lease, "worker_record_turn", step, "I will.", calls, "{}", '{"prompt_tokens": 7}', seen,
+            self.pick([True, False]),
+        )  # fmt: skip
 
-    @precondition(lambda self: self.leases)
-    @rule(which=which, number=number, call=number)
-    def start(self, which: int, number: int, call: int) -> None:
-        lease, connection = self.lease(number), self.connections[which]
-        calls = self.executions(connection, lease)
-        if not calls:
+    def start(self, connection: Connection, lease: Lease) -> None:
+        call = self.draw_call(connection, lease, self.pick(["pending", "pending", "pending", "running"]))
+        if call is None or self.write(connection, lease, "worker_start_execution", call["id"]) is None:
             return
-        execution = calls[call % len(calls)]
-        answer, _, _ = self.write(which, lease, "worker_start_execution", execution["id"])
-        if answer is None:
-            return
-        if execution["retry_class"] == "unsafe":
-            self.remember(connection, lambda: self.started_unsafe.update([execution["id"]]))
-        if execution["status"] == "running" and execution["started_at"] < execution["claimed_at"]:
+        if call["retry_class"] == "unsafe":
+            self.remember(connection, lambda: self.started_unsafe.update([call["id"]]))
+        if call["status"] == "running" and call["started_at"] < call["claimed_at"]:
             self.remember(connection, lambda: self.restarts.update([lease.task]))
 
-    @precondition(lambda self: self.leases)
-    @rule(
-        which=which, number=number, call=number,
-        status=st.sampled_from(["completed", "completed", "failed", "in_doubt"]), following=st.none() | number,
-    )  # fmt: skip
-    def finish(self, which: int, number: int, call: int, status: str, following: int | None) -> None:
-        lease = self.lease(number)
-        calls = self.executions(self.connections[which], lease)
-        if calls:
-            after = None if following is None else calls[following % len(calls)]["id"]
+    def finish(self, connection: Connection, lease: Lease) -> None:
+        call = self.draw_call(connection, lease, "running")
+        after = self.draw_call(connection, lease, "pending")
+        if call and after:
+            status = self.pick(["completed", "completed", "failed", "in_doubt"])
             self.write(
-                which, lease, "worker_finish_execution", calls[call % len(calls)]["id"], status, "done", "{}", None, 12,
-                None, "[]", None, after,
+                connection, lease, "worker_finish_execution", call["id"], status, "done", "{}", None, 12, None, "[]",
+                None, self.pick([None, after["id"]]),
             )  # fmt: skip
 
-    @precondition(lambda self: self.leases)
-    @rule(which=which, number=number, reason=st.sampled_from(["answer", "approval", "approval", "doubt", "pause"]))
-    def suspend(self, which: int, number: int, reason: str) -> None:
-        self.write(which, self.lease(number), "worker_suspend", reason)
+    def suspend(self, connection: Connection, lease: Lease) -> None:
+        reason = self.pick(["answer", "approval", "approval", "doubt", "pause"])
+        self.write(connection, lease, "worker_suspend", reason)
 
-    @precondition(lambda self: self.leases)
-    @rule(which=which, number=number, status=st.sampled_from(["completed", "completed", "failed", "cancelled"]))
-    def settle(self, which: int, number: int, status: str) -> None:
-        self.write(which, self.lease(number), "worker_settle", status, "{}", None)
+    def settle(self, connection: Connection, lease: Lease) -> None:
+        status = self.pick(["completed", "completed", "failed", "cancelled"])
+        self.write(connection, lease, "worker_settle", status, "{}", None)
 
-    @precondition(lambda self: self.leases)
-    @rule(which=which, number=number, delay=st.sampled_from([0, 0, 60]))
-    def release(self, which: int, number: int, delay: int) -> None:
-        self.write(which, self.lease(number), "worker_release", delay, "Later.")
+    def release(self, connection: Connection, lease: Lease) -> None:
+        self.write(connection, lease, "worker_release", self.pick([0, 0, 60]), "Later.")
 
-    @precondition(lambda self: self.leases)
-    @rule(which=which, number=number, worker=st.sampled_from(WORKERS))
-    def renew(self, which: int, number: int, worker: uuid.UUID) -> None:
-        lease, connection = self.lease(number), self.connections[which]
-        held = value(
-            connection, "select status = 'running' and lease_token = %s from public.tasks where id = %s",
-            lease.token, lease.task,
-        )  # fmt: skip
+    def renew(self, connection: Connection, lease: Lease) -> None:
+        held = value(connection, HELD, lease.token, lease.task)
         renewed, _ = self.act(
             connection,
-            lambda: one(connection, "select held from public.worker_renew(%s, %s, %s, 60)",
-                        worker, [lease.task], [lease.token]),
+            lambda: value(
+                connection, "select held from public.worker_renew(%s, %s, %s, 60)",
+                WORKERS[0], [lease.task], [lease.token],
+            ),
         )  # fmt: skip
-        assert renewed is None or renewed["held"] == held
-
-    @rule(which=which)
-    def reap(self, which: int) -> None:
-        self.act(self.connections[which], lambda: runs.reap(self.connections[which]))
+        assert renewed in (None, held)
 
     # -- clocks ----------------------------------------------------------------------------------------------------
 
-    @rule(which=which, number=number, what=st.sampled_from(["lease_expires_at", "lease_expires_at", "run_after"]))
-    def let_time_pass(self, which: int, number: int, what: str) -> None:
-        if task := self.any_task(number):
-            self.act(
-                self.connections[which],
-                lambda: self.connections[which].execute(
-                    f"update public.tasks set {what} = now() - interval '1 s' where id = %s and {what} is not null",
-                    [task["id"]],
-                ),
-            )
-
-    @rule(which=which)
-    def let_approvals_expire(self, which: int) -> None:
-        late = "update public.tool_executions set approval_expires_at = now() - interval '1 s'"
-        waiting = "where status in ('awaiting_approval', 'pending') and approvals_needed > 0"
-        self.act(self.connections[which], lambda: self.connections[which].execute(f"{late} {waiting}"))
+    def let_time_pass(self, connection: Connection, what: str) -> None:
+        past = "now() - interval '1 s'"
+        passes = {
+            "run_after": f"update public.tasks set run_after = {past} where run_after is not null",
+            "approvals": f"update public.tool_executions set approval_expires_at = {past}"
+            " where status in ('awaiting_approval', 'pending') and approvals_needed > 0",
+        }
+        if what in passes:
+            self.act(connection, lambda: connection.execute(passes[what]))
+        elif self.leases:
+            lease = self.draw_lease(connection)
+            late = f"update public.tasks set lease_expires_at = {past} where id = %s and status = 'running'"
+            self.act(connection, lambda: connection.execute(late, [lease.task]))
 
     # -- what always holds, as everybody sees it ----------------------------------------------------------------------
 
@@ -487,7 +492,7 @@ def test_whatever_happens_in_whatever_order(database18: Database) -> None:
         )  # fmt: skip
     examples = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
     Machine.database = database18
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=examples or 25,
