@@ -7,6 +7,9 @@ begin
     return p_tool.approvals_required;
   elsif p_tool.security_level <> 'dangerous' then
     return 0;
+  elsif p_tool.approvals_required > 1 then
+    -- An agent's owner gives the standing permission, so it stands for one person's approval and never for two people's.
+    return p_tool.approvals_required;
   elsif exists (select from public.agents a where a.id = p_agent and p_tool.name = any (a.standing_permissions)) then
     return 0;
   end if;
@@ -47,7 +50,8 @@ $$;
 create or replace function private.wake(p_task public.tasks, p_reasons text[]) returns void
 language plpgsql security definer set search_path = '' as $$
 begin
-  if p_task.status = 'waiting' and p_task.wait_reason = any (p_reasons) then
+  -- While it still waits for the rest of a turn's calls, a run would only find that out again.
+  if p_task.status = 'waiting' and p_task.wait_reason = any (p_reasons) and not private.still_waits(p_task, p_task.wait_reason) then
     update public.tasks t set status = 'pending', wait_reason = null where t.id = p_task.id;
   end if;
 end

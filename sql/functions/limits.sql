@@ -42,6 +42,12 @@ begin
 end
 $$;
 
+create or replace function private.has_calls_left(p_task public.tasks, p_limits jsonb) returns boolean
+language sql immutable set search_path = '' as $$
+  select coalesce((p_task.usage ->> 'tool_calls')::numeric, 0) + 1 <= coalesce((p_limits ->> 'tool_calls')::numeric, 'Infinity')
+$$;
+comment on function private.has_calls_left(public.tasks, jsonb) is 'Whether one more call is within the task''s limits.';
+
 create or replace function private.check_limits() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare

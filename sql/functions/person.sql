@@ -223,7 +223,7 @@ begin
     raise exception using errcode = 'AR002', message = format('there is no task %s', p_task);
   elsif v_task.user_id is distinct from (select private.me()) or not (select private.can_write()) then
     raise exception using errcode = '42501', message = 'only the task''s owner can pause it and let it go on';
-  elsif p_pause and v_task.pause_requested_at is not null and v_task.completed_at is null then
+  elsif p_pause and v_task.pause_requested_at is not null and v_task.status in ('running', 'paused') then
     return v_task;
   end if;
   raise exception using
@@ -262,10 +262,14 @@ declare
   v_me uuid := (select private.me());
   v_task public.tasks;
   v_execution public.tool_executions;
+  v_needed integer;
   v_arguments jsonb := private.json(p_arguments);
 begin
   if p_approve is null then
     raise exception using errcode = 'AR005', message = 'p_approve is true or false';
+  elsif octet_length(p_reason) > 65536 then
+    raise exception using
+      errcode = 'AR006', message = format('limit reason_bytes reached: %s bytes, at most 65536 are taken', octet_length(p_reason));
   elsif v_arguments is not null and (not p_approve or jsonb_typeof(v_arguments) <> 'object') then
     raise exception using
       errcode = 'AR005', message = 'p_arguments is an object with the arguments to run instead, and goes with an approval';
@@ -278,7 +282,7 @@ begin
   if v_execution.status <> 'awaiting_approval' then
     raise exception using
       errcode = 'AR003', message = format('tool execution %s is %s: there is nothing to decide', p_execution, v_execution.status);
-  elsif v_execution.approval_expires_at <= now() then
+  elsif v_execution.approval_expires_at <= clock_timestamp() then
     raise exception using
       errcode = 'AR003', message = format('the time to decide about tool execution %s is over', p_execution);
   elsif p_digest is not null and p_digest <> v_execution.input_digest then
@@ -286,10 +290,18 @@ begin
       errcode = 'AR003', message = format('the arguments of tool execution %s were changed meanwhile: look at them again', p_execution);
   end if;
 
-  if v_arguments is not null and v_arguments <> v_execution.input_parameters then
+  -- The tool may ask for more by now than when the call was recorded; never for less.
+  select greatest(v_execution.approvals_needed, private.approvals_for(t, v_task.agent_id)) into v_needed
+  from public.tools t
+  where t.id = v_execution.tool_id;
+  if v_needed > v_execution.approvals_needed or v_arguments <> v_execution.input_parameters then
     -- Earlier approvals were of other arguments, and count no more.
     update public.tool_executions e
-    set input_parameters = v_arguments, original_parameters = coalesce(e.original_parameters, e.input_parameters)
+    set approvals_needed = v_needed,
+        input_parameters = coalesce(v_arguments, e.input_parameters),
+        original_parameters = case
+          when v_arguments <> e.input_parameters then coalesce(e.original_parameters, e.input_parameters) else e.original_parameters
+        end
     where e.id = p_execution
     returning * into v_execution;
   end if;
@@ -379,7 +391,7 @@ begin
         v_task, v_execution, null, 'The worker stopped while this call was running. A person looked: ' || v_said, v_execution.status
       );
     end if;
-    perform private.wake(v_task, array['doubt', 'approval']);
+    perform private.wake(v_task, array['doubt']);
   end if;
   return v_execution;
 end

@@ -193,8 +193,8 @@ begin
     else
       update public.tasks t
       set status = 'pending', attempts = t.attempts + 1, lease_token = null, lease_expires_at = null, worker_id = null
-      where t.id = v_task.id;
-      status := 'pending';
+      where t.id = v_task.id
+      returning t.status into status;  -- 'paused', where that was asked for
     end if;
     task_id := v_task.id;
     return next;

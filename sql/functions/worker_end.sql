@@ -51,6 +51,7 @@ language sql stable security definer set search_path = '' as $$
     when 'answer' then not exists (
       select from public.messages m
       where m.conversation_id = p_task.conversation_id and m.role = 'user' and (m.task_id = p_task.id or m.task_id is null)
+        and not m.metadata ? 'settles'  -- that a doubt was settled answers nothing
         -- What the turn that asked had not seen: the answer may be here before the asking itself is recorded as done.
         and m.seq > coalesce((
           select coalesce((a.metadata ->> 'seen_seq')::bigint, a.seq)

@@ -97,7 +97,7 @@ begin
     v_execution := private.record_intent(
       v_task, v_tool, v_granted, v_message, p_step, v_call.call_index, v_call.value,
       p_start and not v_open and v_task.cancel_requested_at is null and v_task.pause_requested_at is null
-        and coalesce((v_task.usage ->> 'tool_calls')::numeric < (v_limits ->> 'tool_calls')::numeric, true)
+        and private.has_calls_left(v_task, v_limits)
     );
     continue when v_execution.id is null;
     if v_execution.status = 'running' then
@@ -233,6 +233,9 @@ begin
       errcode = 'AR003',
       message = format('execution %s of unsafe tool %s was left running; it is in doubt and never runs again', v_execution.id, v_tool.name);
   end if;
+  if v_execution.status = 'running' and v_execution.started_at >= p_task.claimed_at then
+    return v_execution;  -- started by this very run: the answer was lost on its way
+  end if;
   perform private.require_limit(
     private.limits_of(p_task), 'tool_calls', coalesce((p_task.usage ->> 'tool_calls')::numeric, 0) + 1
   );
@@ -266,6 +269,9 @@ begin
   if v_execution.status = p_status then
     -- Recorded already: the answer was lost on its way.
     return private.result_record(v_task, v_execution, v_tool, p_next, p_seen);
+  elsif v_execution.status = 'in_doubt' then
+    raise exception using
+      errcode = 'AR003', message = format('tool execution %s is in doubt: a person settles it', p_execution);
   end if;
   p_effect := private.json(p_effect);
   p_files := coalesce(private.json(p_files), '[]');
@@ -335,9 +341,7 @@ begin
   join public.tools t on t.id = e.tool_id
   where e.id = p_next and e.task_id = p_task.id and e.status = 'pending' and e.approvals_needed = 0
     and t.is_enabled and t.retry_class <> 'unsafe' and private.approvals_for(t, p_task.agent_id) = 0
-    and coalesce(
-      (p_task.usage ->> 'tool_calls')::numeric < (private.limits_of(p_task) ->> 'tool_calls')::numeric, true
-    );
+    and private.has_calls_left(p_task, private.limits_of(p_task));
   return v_next;
 end
 $$;

@@ -23,7 +23,6 @@ begin
   drop function if exists private.turn_record(uuid);
   drop function if exists private.result_record(uuid, uuid);
   drop function if exists private.tool_needs_approval(public.tools) cascade;
-  drop function if exists private.audit_is_on();
   drop function if exists private.end_task(public.tasks, text, jsonb, text);
   drop function if exists private.still_waits(uuid, text);
   drop function if exists private.leased_task(uuid, uuid);
@@ -52,13 +51,31 @@ begin
     alter table public.tasks disable trigger user;
     update public.tasks t
     set search = to_tsvector('pg_catalog.spanish', t.title || ' ' || coalesce(t.description, ''))
-              || to_tsvector('pg_catalog.english', t.title || ' ' || coalesce(t.description, ''));
+              || to_tsvector('pg_catalog.english', t.title || ' ' || coalesce(t.description, '')),
+        claimed_at = case when t.status = 'running' then now() end;
     alter table public.tasks enable trigger user;
   end if;
+
+  -- Approvals were columns of the call, and are rows now, which the start of a call reads. Who waits for one has a day from
+  -- now, who was given one has a day to start, and a call that runs began with its own.
+  alter table public.tool_executions disable trigger user;
+  update public.tool_executions e
+  set approvals_needed = 1,
+      approval_expires_at = now() + interval '1 day',
+      approval_used_at = case when e.status = 'running' then e.started_at end
+  where e.status = 'awaiting_approval' or (e.status in ('pending', 'running') and e.decided_at is not null);
+  alter table public.tool_executions enable trigger user;
+  insert into public.execution_decisions (execution_id, user_id, tenant_id, verdict, input_digest, reason, created_at)
+  select e.id, e.decided_by, e.tenant_id, case when e.status = 'denied' then 'denied' else 'approved' end, e.input_digest,
+         left(e.decision_reason, 16384), e.decided_at
+  from public.tool_executions e
+  where e.decided_at is not null;
 
   -- Dangerous tools ask now, unless the agent has a standing permission: the catalogue's keeps what it had.
   update public.agents a set standing_permissions = array['shell_exec']
   where a.tenant_id is null and a.name = 'Asistente General' and 'shell_exec' = any (a.tools_enabled);
+  -- Not before the change above is audited, by version 1's trigger.
+  drop function if exists private.audit_is_on();
 end
 $$;
 insert into private.schema_version (version) values (2) on conflict do nothing;

@@ -36,6 +36,10 @@ create or replace trigger append_only
 create or replace trigger append_only_truncate
   before truncate on public.audit_logs for each statement execute function private.refuse_change();
 
+-- The ledger's rows change, by triggers/state.sql; they are not thrown away all at once.
+create or replace trigger append_only_truncate
+  before truncate on public.tool_executions for each statement execute function private.refuse_change();
+
 -- The document's foreign keys would take every conversation with an agent along with it, other people's too, and a tool's
 -- executions with the tool. What was used is therefore switched off, not deleted; what was never used may go.
 create or replace function private.keep_what_was_used() returns trigger

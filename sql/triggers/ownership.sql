@@ -131,6 +131,23 @@ begin
   return new;
 end
 $$;
+
+-- Profiles come and go with their accounts (triggers/sign_up.sql): a person who could be made up could approve, and read.
+create or replace function private.only_by_sign_up() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+begin
+  if not private.acts_as_owner(tg_relid) then
+    raise exception using errcode = '42501', message = 'profiles come with a sign-up and go with the account';
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  return new;
+end
+$$;
+create or replace trigger only_by_sign_up
+  before insert or delete on public.users for each row execute function private.only_by_sign_up();
+
 create or replace trigger keep_ownership
   before update on public.users for each row
   execute function private.keep_ownership('id', 'tenant_id', 'role', 'is_active', 'email', 'created_at');

@@ -91,6 +91,9 @@ begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'tool executions are written by the runtime''s functions alone';
   end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
   if tg_op = 'INSERT' then
     -- record_intent has just read the tool, the agent and what they need.
     if new.status in ('running', 'pending') and new.approvals_needed > 0 then
@@ -98,8 +101,11 @@ begin
     end if;
     return new;
   end if;
-  if new.status = 'running' and old.status in ('pending', 'awaiting_approval') then
-    new := private.permit_start(new, old.status = 'pending');
+  if new.status = 'running' and (
+    old.status in ('pending', 'awaiting_approval')
+    or (old.status = 'running' and new.started_at is distinct from old.started_at)
+  ) then
+    new := private.permit_start(new, old.status);
   end if;
   if new.status is distinct from old.status and not (
     case old.status
@@ -128,7 +134,7 @@ $$;
 
 -- The capability: a call that needs approval starts only if so many people approved these very arguments, in time, and once.
 -- It reads the decisions themselves, not what a column says of them, so it holds against everybody who can update the row.
-create or replace function private.permit_start(p_execution public.tool_executions, p_from_pending boolean)
+create or replace function private.permit_start(p_execution public.tool_executions, p_from text)
 returns public.tool_executions
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -143,13 +149,15 @@ begin
     p_execution.approvals_needed,
     private.approvals_for(v_tool, (select t.agent_id from public.tasks t where t.id = p_execution.task_id))
   );
-  if v_needed = 0 and p_from_pending then
+  if v_needed = 0 and p_from is distinct from 'awaiting_approval' then
     return p_execution;
   end if;
-  if not p_from_pending
+  if p_from = 'awaiting_approval'
      or private.approvals_given(p_execution.id, private.digest(p_execution.input_parameters)) < v_needed then
     raise exception using
       errcode = 'AR004', message = format('tool execution %s of %s has not been approved', p_execution.id, v_tool.name);
+  elsif p_from = 'running' then
+    return p_execution;  -- what a crash cut short goes on by the approval that it began with
   elsif p_execution.approval_used_at is not null then
     raise exception using
       errcode = 'AR004', message = format('the approval of tool execution %s was used already', p_execution.id);
@@ -162,7 +170,21 @@ begin
 end
 $$;
 create or replace trigger guard_execution
-  before insert or update on public.tool_executions for each row execute function private.guard_execution();
+  before insert or update or delete on public.tool_executions for each row execute function private.guard_execution();
+
+-- A decision is made by decide_execution and settle_execution, which know who asks. Whoever else can write the table, the
+-- service key included, would only have to make up a person.
+create or replace function private.guard_decision() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+begin
+  if not private.acts_as_owner(tg_relid) then
+    raise exception using errcode = '42501', message = 'decisions are written by the runtime''s functions alone';
+  end if;
+  return new;
+end
+$$;
+create or replace trigger guard_decision
+  before insert on public.execution_decisions for each row execute function private.guard_decision();
 
 -- An ended task has no open execution. One that is in doubt stays so: that nobody knows is the truth, until a person says more.
 create or replace function private.close_executions() returns trigger

@@ -5,23 +5,20 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Barrier
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from tests.db import runs
 from tests.db.impersonation import LEASE_LOST, many, person, refused, value
+from tests.db.races import PATIENCE_SECONDS, connect, wait_until_blocked, wait_until_settled_or_blocked
 
 if TYPE_CHECKING:
     from tests.conftest import Database
     from tests.db.impersonation import Connection, Row
-
-PATIENCE_SECONDS = 20
 
 
 @pytest.fixture
@@ -41,24 +38,6 @@ def alice(owner: Connection) -> uuid.UUID:
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(8) as pool:
         yield pool
-
-
-@contextmanager
-def connect(database: Database) -> Iterator[Connection]:
-    with psycopg.connect(
-        database.owner, autocommit=True, row_factory=dict_row, options="-c statement_timeout=20s"
-    ) as connection:
-        yield connection
-
-
-def wait_until_blocked(owner: Connection, connection: Connection) -> None:
-    """Returns when the other connection waits for a lock."""
-    waits = "select count(*) from pg_locks where pid = %s and not granted"
-    for _ in range(PATIENCE_SECONDS * 50):
-        if value(owner, waits, connection.info.backend_pid):
-            return
-        owner.execute("select pg_sleep(0.02)")
-    pytest.fail("the other connection never waited")
 
 
 def test_no_task_is_given_to_two_workers(database: Database, owner: Connection, threads: ThreadPoolExecutor) -> None:
@@ -193,16 +172,6 @@ def test_a_person_can_write_while_the_worker_writes(
             runs.record_turn(worker, task, 1)
         said.result(PATIENCE_SECONDS)
     assert [m["role"] for m in runs.messages(owner, task)] == ["user", "user", "assistant"]
-
-
-def wait_until_settled_or_blocked(owner: Connection, connection: Connection, future: Future[Any]) -> None:
-    """For a wait that must not be, but would be with the fault that the test is about."""
-    for _ in range(PATIENCE_SECONDS * 50):
-        if future.done() or value(
-            owner, "select count(*) from pg_locks where pid = %s and not granted", connection.info.backend_pid
-        ):
-            return
-        owner.execute("select pg_sleep(0.02)")
 
 
 def test_the_same_key_at_the_same_moment_is_one_task_in_one_conversation(
