@@ -21,6 +21,8 @@ from agent_runtime.errors import DatabaseUnavailable
 log = structlog.get_logger()
 
 RECONNECT_SECONDS = 5.0
+PREPARE_AFTER_CALLS = 2
+"""The worker's statements are few and always the same."""
 
 
 class PostgresStore(Store):
@@ -67,12 +69,7 @@ async def open_postgres(
 
     Raises `ConfigError` or `DatabaseUnavailable` when the first connection cannot be made.
     """
-    try:
-        probe = await psycopg.AsyncConnection.connect(conninfo, connect_timeout=CONNECT_TIMEOUT_SECONDS)
-    except psycopg.OperationalError as error:
-        raise connection_error(conninfo, error) from error
-    await probe.close()
-
+    pooled = await _is_pooled(conninfo)
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         with_keepalives(conninfo),
         min_size=1,
@@ -81,12 +78,12 @@ async def open_postgres(
         timeout=CONNECT_TIMEOUT_SECONDS,
         # Its pauses between tries double; after so long it begins anew with the next call.
         reconnect_timeout=RECONNECT_SECONDS,
-        # A transaction pooler gives each statement another session, which knows nothing of prepared ones.
         kwargs={
             "autocommit": True,
             "row_factory": dict_row,
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "prepare_threshold": None,
+            # A transaction pooler gives each statement another session, which knows nothing of prepared ones.
+            "prepare_threshold": None if pooled else PREPARE_AFTER_CALLS,
         },
         name="agent-runtime",
     )
@@ -95,6 +92,19 @@ async def open_postgres(
         yield PostgresStore(pool, conninfo, worker_id, patience_seconds)
     finally:
         await pool.close(timeout=1)
+
+
+async def _is_pooled(conninfo: str) -> bool:
+    """Whether something between here and Postgres shares its sessions out: it makes up the process id that a client is
+    told, and the one that answers a query has its own."""
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            conninfo, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS, prepare_threshold=None
+        ) as probe:
+            row = await (await probe.execute("select pg_backend_pid()")).fetchone()
+            return row is None or row[0] != probe.info.backend_pid
+    except psycopg.OperationalError as error:
+        raise connection_error(conninfo, error) from error
 
 
 @cache
