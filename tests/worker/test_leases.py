@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -319,10 +320,15 @@ async def test_a_process_that_wakes_after_its_lease_begins_nothing_on_stale_beli
     assert not (taken_over and believed == b"True")
 
 
+async def _chats(client: httpx.AsyncClient, base_url: str) -> int:
+    requests = (await client.get(f"{base_url}/scripted/requests")).json()["requests"]
+    return sum(request["path"] == "/api/chat" for request in requests)
+
+
 async def test_a_stopped_worker_that_wakes_drops_the_task_that_another_has_ended(
     desk: Desk, office: Office, tmp_path: Path
 ) -> None:
-    await office.serve(
+    server = await office.serve(
         {"when": {"turn": 0}, "answer": call("shell_exec", command="echo x >> ran")},
         {"answer": {"delay_seconds": 60, **DONE}, "once": True},
         {"answer": DONE},
@@ -346,11 +352,10 @@ async def test_a_stopped_worker_that_wakes_drops_the_task_that_another_has_ended
             sys.executable, "-m", "agent_runtime", "run", env=environment, stdout=output, stderr=output, cwd=tmp_path
         )
     try:
-        await see(
-            desk,
-            "exists (select from public.tool_executions where task_id = %s and step = 1 and status = 'completed')",
-            task_id,
-        )
+        # In the middle of its second turn, which is the one that takes long.
+        async with asyncio.timeout(30), httpx.AsyncClient() as client:
+            while await _chats(client, server.base_url) < 2:
+                await asyncio.sleep(0.02)
         stopped.send_signal(signal.SIGSTOP)
         async with working(office, lease_seconds=2):
             await see(desk, "exists (select from public.tasks where id = %s and completed_at is not null)", task_id)
