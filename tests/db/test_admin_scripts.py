@@ -163,9 +163,12 @@ def test_an_admin_says_who_must_approve_what(connection: Connection) -> None:
     run(connection, ENABLE, name="'shell_exec'", approvals_required="2")
     assert value(connection, needed) == 2
     run(connection, AGENT, name="'Analyst'", standing_permissions="array['shell_exec']")
+    # It stands for one person's approval, never for two people's.
+    assert value(connection, needed) == 2
+    run(connection, ENABLE, name="'shell_exec'", approvals_required="1")
     assert value(connection, needed) == 0
     run(connection, ENABLE, name="'shell_exec'", requires_confirmation="true")
-    assert value(connection, needed) == 2
+    assert value(connection, needed) == 1
 
 
 @pytest.mark.parametrize(
