@@ -28,7 +28,7 @@ format: $(VENV)/.dev ## Format the Python sources
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Run the benchmarks and print their tables
+bench: $(VENV)/.bench ## Run the benchmarks, beside other queues and runtimes, and print their tables
 	@$(BIN)/python -m bench
 
 clean: ## Remove what make installed in this folder
@@ -53,3 +53,8 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing agent-runtime with what its tests need into $(VENV) (once, a minute or so)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
 	@touch $@ $(VENV)/.local
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "Installing what the benchmarks compare with into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev,bench]'
+	@touch $@

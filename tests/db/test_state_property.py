@@ -495,7 +495,7 @@ def test_whatever_happens_in_whatever_order(database18: Database) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=examples or 20,
+            max_examples=examples or 12,
             stateful_step_count=60,
             derandomize=not examples,
             database=None,

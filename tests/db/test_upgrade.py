@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
 
+only_on_18 = pytest.mark.parametrize("cluster", [18], ids=["pg18"], indirect=True)
+
 
 @pytest.fixture
 def owner(database: Database) -> Iterator[Connection]:
@@ -107,6 +109,7 @@ def work_of_version_1(owner: Connection) -> dict[str, Row]:
     return made
 
 
+@only_on_18
 def test_what_version_1_was_is_not_what_version_2_is(database: Database, owner: Connection) -> None:
     found = declared(owner)
     assert not {fact for fact in found if "tool_executions.approvals_needed" in fact}
@@ -175,6 +178,7 @@ def test_work_under_way_goes_on(database: Database, owner: Connection) -> None:
     assert task_row(owner, begun)["status"] == "pending"
 
 
+@only_on_18
 def test_what_was_approved_of_other_arguments_or_by_nobody_does_not_start(
     database: Database, owner: Connection
 ) -> None:
@@ -187,11 +191,13 @@ def test_what_was_approved_of_other_arguments_or_by_nobody_does_not_start(
     finish(owner, task, made["approved"]["execution"], "failed", content="The call was not run.")
 
 
+@only_on_18
 def test_the_command_upgrades_and_says_so(database: Database, owner: Connection) -> None:
     finished = db_apply(database)
     assert (finished.returncode, finished.stdout) == (0, "schema version 2 is installed\n"), finished.stderr
 
 
+@only_on_18
 def test_words_are_found_and_clocks_run(database: Database, owner: Connection) -> None:
     work_of_version_1(owner)
     events = value(owner, "select count(*) from public.task_events")
@@ -208,6 +214,7 @@ def test_words_are_found_and_clocks_run(database: Database, owner: Connection) -
     assert value(owner, "select count(*) from public.task_events") == events
 
 
+@only_on_18
 def test_the_catalogues_agent_keeps_what_it_could_do_and_others_ask(database: Database, owner: Connection) -> None:
     owner.execute("update public.tools set security_level = 'dangerous' where name = 'shell_exec'")
     work_of_version_1(owner)
@@ -219,6 +226,7 @@ def test_the_catalogues_agent_keeps_what_it_could_do_and_others_ask(database: Da
     assert permissions == {"Asistente General": ["shell_exec"], "Prober": []}
 
 
+@only_on_18
 def test_a_tool_that_was_disabled_while_a_call_of_it_ran_does_not_stop_the_upgrade(
     database: Database, owner: Connection
 ) -> None:
