@@ -210,6 +210,12 @@ class Store(ABC):
     async def _call(self, function: str, *, when_repeated: Mapping[str, Any] | None = None, **arguments: Any) -> Any:
         """`when_repeated` is added when an earlier try may have done its work though its answer was lost."""
         named = {name: _storable(value) for name, value in arguments.items()}
+        try:
+            return await self._once(function, named)
+        except DatabaseUnavailable:
+            if not self._patience_seconds:
+                raise
+        named |= when_repeated or {}
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(DatabaseUnavailable),
             stop=stop_after_delay(self._patience_seconds),
@@ -219,7 +225,6 @@ class Store(ABC):
         async for attempt in retrying:
             with attempt:
                 return await self._once(function, named)
-            named |= when_repeated or {}
         raise AssertionError("unreachable: the retries end by returning or raising")
 
 

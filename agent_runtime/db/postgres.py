@@ -56,7 +56,8 @@ class PostgresStore(Store):
                 raise
             raise translated from error
         # A function that returns one value has one column, of its own name.
-        if cursor.description and [column.name for column in cursor.description] == [function]:
+        result = cursor.pgresult
+        if result is not None and result.nfields == 1 and result.fname(0) == function.encode():
             return rows[0][function]
         return rows
 
