@@ -273,6 +273,9 @@ class TaskFiles:
         """Whether Storage has the bytes now. Raises `BytesDiffer`, `InvalidInput`."""
         if sha256 in self._has_stored:
             return True
+        if not self._deadline:
+            # One that waited for Storage is enough: a server that hangs would be waited for with each file.
+            return False
 
         async def upload() -> None:
             if size_bytes >= _ASK_FIRST_BYTES and await self._storage.size_of(path) == size_bytes:
@@ -286,7 +289,6 @@ class TaskFiles:
         try:
             await patiently(upload, self._deadline)
         except StorageUnavailable as error:
-            # One that waited for it is enough: the others of this step try once.
             self._deadline = 0.0
             log.warning("a file is stored later", file=filename, error=str(error))
             return False

@@ -436,6 +436,7 @@ STEPS = (
 """The first ends when it is let."""
 
 
+@pytest.mark.timeout(240)
 async def test_a_run_survives_that_postgres_starts_anew(desk: Desk, office: Office, transport: Transport) -> None:
     await office.serve_steps(*STEPS)
     task_id = await desk.submit()

@@ -259,6 +259,7 @@ async def test_a_pause_lets_the_call_that_runs_come_to_its_end(desk: Desk, offic
     assert (office.workspace_root / str(task_id) / "ran").read_text() == "x\n"
 
 
+@pytest.mark.timeout(240)
 async def test_a_worker_survives_a_crash_of_postgres_in_the_middle_of_a_step(desk: Desk, office: Office) -> None:
     await office.serve_steps(
         call("file_write", path="a.txt", content="1"), call("shell_exec", command="sleep 0.5; echo x >> ran"), DONE
