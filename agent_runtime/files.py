@@ -39,6 +39,10 @@ _TICK_NS = 20_000_000
 """A file that was written so shortly before it was looked at could be written again with the same times."""
 _NAMES_SHOWN = 10
 
+ATTEMPT_SECONDS = 10.0
+SLOWEST_BYTES_PER_SECOND = 1024 * 1024
+"""An upload gets so long at least, and as long as its bytes need at this rate."""
+
 
 class TaskFiles:
     """The files of one run.
@@ -277,7 +281,17 @@ class TaskFiles:
             # One that waited for Storage is enough: a server that hangs would be waited for with each file.
             return False
 
+        # A server that takes the request and never answers must not hold the step for longer than one that is away.
+        seconds = max(self._deadline - time.monotonic(), ATTEMPT_SECONDS) + size_bytes / SLOWEST_BYTES_PER_SECOND
+
         async def upload() -> None:
+            try:
+                async with asyncio.timeout(seconds):
+                    await once()
+            except TimeoutError:
+                raise StorageUnavailable(f"Storage did not take {filename} within {seconds:.0f} s") from None
+
+        async def once() -> None:
             if size_bytes >= _ASK_FIRST_BYTES and await self._storage.size_of(path) == size_bytes:
                 return
             file.seek(0)
