@@ -30,8 +30,13 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/audit_logs.sql
 \ir schema/task_events.sql
 \ir schema/execution_decisions.sql
+\ir schema/acting.sql
+\ir schema/invitations.sql
+\ir schema/audit_chain.sql
+\ir schema/credentials.sql
 
 \ir migrations/version_2.sql
+\ir migrations/version_3.sql
 
 \ir functions/identity.sql
 \ir functions/config.sql
@@ -45,6 +50,10 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/limits.sql
 \ir functions/approvals.sql
 \ir functions/person.sql
+\ir functions/tenancy.sql
+\ir functions/audit.sql
+\ir functions/vault.sql
+\ir functions/database_tools.sql
 
 \ir triggers/updated_at.sql
 \ir triggers/sign_up.sql
@@ -77,6 +86,10 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/audit_logs.sql
 \ir policies/workers.sql
 \ir policies/storage.sql
+\ir policies/tenancy.sql
+\ir policies/audit.sql
+\ir policies/vault.sql
+\ir policies/database_tools.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql

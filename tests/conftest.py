@@ -100,19 +100,19 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 @pytest.fixture
 def database(cluster: Cluster) -> Iterator[Database]:
     """A database of this test alone, with our SQL installed."""
-    yield from _cloned(cluster, TEMPLATE)
+    yield from cloned(cluster, TEMPLATE)
 
 
 @pytest.fixture
 def database18(postgres18: Cluster) -> Iterator[Database]:
     """The same, on Postgres 18 alone."""
-    yield from _cloned(postgres18, TEMPLATE)
+    yield from cloned(postgres18, TEMPLATE)
 
 
 @pytest.fixture
 def empty_database(cluster: Cluster) -> Iterator[Database]:
     """A database of this test alone, with nothing in it; the roles of the cluster are there."""
-    yield from _cloned(cluster, "template1")
+    yield from cloned(cluster, "template1")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -155,7 +155,8 @@ async def _cluster(folder: Path, major: Major) -> AsyncIterator[Cluster]:
         await postgres.stop()
 
 
-def _cloned(running: Cluster, template: str) -> Iterator[Database]:
+def cloned(running: Cluster, template: str) -> Iterator[Database]:
+    """A database made from a template, dropped afterwards."""
     from agent_runtime.local import cluster
 
     name = f"test_{uuid.uuid4().hex}"

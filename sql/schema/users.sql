@@ -14,8 +14,14 @@ create table if not exists public.users (
   updated_at timestamptz not null default now(),
   tenant_id uuid not null references public.tenants (id)
 );
+-- Since version 3.
+alter table public.users add column if not exists home_tenant_id uuid references public.tenants (id);
+comment on column public.users.tenant_id is 'Where the person works now; what they make belongs to it.';
+comment on column public.users.home_tenant_id is
+  'The personal tenant from sign-up. Joining another keeps it and what is in it; leaving leads back to it.';
 create index if not exists idx_users_email on public.users (email);
 create index if not exists idx_users_username on public.users (username);
 create index if not exists idx_users_role on public.users (role);
 create index if not exists idx_users_tenant_id on public.users (tenant_id);
+create index if not exists idx_users_home_tenant_id on public.users (home_tenant_id);
 alter table public.users enable row level security;

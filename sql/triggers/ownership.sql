@@ -150,7 +150,7 @@ create or replace trigger only_by_sign_up
 
 create or replace trigger keep_ownership
   before update on public.users for each row
-  execute function private.keep_ownership('id', 'tenant_id', 'role', 'is_active', 'email', 'created_at');
+  execute function private.keep_ownership('id', 'tenant_id', 'home_tenant_id', 'role', 'is_active', 'email', 'created_at');
 create or replace trigger keep_ownership
   before update on public.agents for each row
   execute function private.keep_ownership('id', 'tenant_id', 'created_by', 'created_at');

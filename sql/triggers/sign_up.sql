@@ -27,17 +27,17 @@ begin
   end if;
   begin
     insert into public.tenants (slug, name) values (v_username, v_username) returning id into v_tenant;
-    insert into public.users (id, email, username, full_name, avatar_url, tenant_id)
+    insert into public.users (id, email, username, full_name, avatar_url, tenant_id, home_tenant_id)
     values (
-      p_id, v_email, v_username, left(p_metadata ->> 'full_name', 255), left(p_metadata ->> 'avatar_url', 2048), v_tenant
+      p_id, v_email, v_username, left(p_metadata ->> 'full_name', 255), left(p_metadata ->> 'avatar_url', 2048), v_tenant, v_tenant
     );
   exception when unique_violation then
     -- Two people with the same short name at the same moment.
     v_username := v_base || '-' || left(replace(p_id::text, '-', ''), 32);
     insert into public.tenants (slug, name) values (v_username, v_username) returning id into v_tenant;
-    insert into public.users (id, email, username, full_name, avatar_url, tenant_id)
+    insert into public.users (id, email, username, full_name, avatar_url, tenant_id, home_tenant_id)
     values (
-      p_id, v_email, v_username, left(p_metadata ->> 'full_name', 255), left(p_metadata ->> 'avatar_url', 2048), v_tenant
+      p_id, v_email, v_username, left(p_metadata ->> 'full_name', 255), left(p_metadata ->> 'avatar_url', 2048), v_tenant, v_tenant
     );
   end;
 end

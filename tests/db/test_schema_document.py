@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).with_name("schema_document.sql")
 DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 
 ADDED_COLUMNS = {
-    "users": "tenant_id",
+    "users": "tenant_id home_tenant_id",
     "agents": "tenant_id standing_permissions",
     "conversations": "tenant_id is_shared",
     "messages": "tenant_id task_id seq",

@@ -1,11 +1,12 @@
-"""From version 1 to version 2, with work under way: the same database as a fresh install's, and nothing forgotten.
+"""From versions 1 and 2 to this one, with work under way: the same database as a fresh install's, and nothing forgotten.
 
-What version 1 was is told by version_1.sql, which undoes what version 2 added. It is no copy of version 1's sources; on
-those, with rows that their own functions had made, the upgrade was run by hand, to the same end.
+Version 2 is what its release installed, kept in installed/. What version 1 was is told by version_1.sql, which undoes what
+version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from pathlib import Path
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests.conftest import cloned
 from tests.db import runs
 from tests.db.catalog import declared
 from tests.db.control import decide, settle_doubt
@@ -25,13 +27,23 @@ from tests.db.runs import claim, execution_row, finish, start, task_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.conftest import Database
+    from tests.conftest import Cluster, Database
     from tests.db.impersonation import Connection, Row
     from tests.db.programs import Finished
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
+VERSION_2 = Path(__file__).parent / "installed" / "version_2.sql.gz"
 
 only_on_18 = pytest.mark.parametrize("cluster", [18], ids=["pg18"], indirect=True)
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[Database]:
+    """A database as the release with version 2 installed it."""
+    for made in cloned(cluster, "template1"):
+        with psycopg.connect(made.owner, autocommit=True) as connection:
+            connection.execute(gzip.decompress(VERSION_2.read_bytes()))
+        yield made
 
 
 @pytest.fixture
@@ -127,7 +139,7 @@ def test_an_upgraded_database_is_a_fresh_one(database: Database, owner: Connecti
     before = dump(database)
     upgrade(database, db_apply)
     assert dump(database) == before
-    assert value(owner, "select array_agg(version order by version) from private.schema_version") == [1, 2]
+    assert value(owner, "select array_agg(version order by version) from private.schema_version") == [1, 2, 3]
 
 
 def test_work_under_way_goes_on(database: Database, owner: Connection) -> None:
@@ -194,7 +206,7 @@ def test_what_was_approved_of_other_arguments_or_by_nobody_does_not_start(
 @only_on_18
 def test_the_command_upgrades_and_says_so(database: Database, owner: Connection) -> None:
     finished = db_apply(database)
-    assert (finished.returncode, finished.stdout) == (0, "schema version 2 is installed\n"), finished.stderr
+    assert (finished.returncode, finished.stdout) == (0, "schema version 3 is installed\n"), finished.stderr
 
 
 @only_on_18

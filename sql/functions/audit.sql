@@ -1,0 +1,1 @@
+-- Verifying, exporting and retiring the audit.

@@ -1,0 +1,1 @@
+-- SQL that a tool runs as its task's owner: what the owner may see and change, and no more.

@@ -1,0 +1,1 @@
+-- Putting credentials into the vault, and handing them to the run that may use them.

@@ -1,0 +1,20 @@
+-- From version 2: what `create … if not exists` and `create or replace` cannot change. On a new database nothing is there to change.
+
+do $$
+begin
+  if not exists (select from private.schema_version v where v.version = 2)
+     or exists (select from private.schema_version v where v.version >= 3) then
+    return;
+  end if;
+  -- tenancy
+  -- The triggers are still those of the version before.
+  alter table public.users disable trigger user;
+  update public.users u set home_tenant_id = u.tenant_id where u.home_tenant_id is null;
+  alter table public.users enable trigger user;
+  -- audit
+  -- vault
+  -- database tools
+end
+$$;
+alter table public.users alter column home_tenant_id set not null;
+insert into private.schema_version (version) values (3) on conflict do nothing;

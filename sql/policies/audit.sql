@@ -1,0 +1,1 @@
+-- Who may see and check the audit's chain.

@@ -1,0 +1,1 @@
+-- Who may see invitations and call the functions of tenancy.

@@ -1,0 +1,1 @@
+-- Who may see which credentials' names, and who may call the vault's functions. Values are nobody's to see.

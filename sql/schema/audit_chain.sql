@@ -1,0 +1,1 @@
+-- What makes the audit provable: the head of each tenant's chain, and what is left of a month that was dropped.

@@ -1,0 +1,1 @@
+-- The vault: secrets that tools use, sealed with a key that is not in the database.
