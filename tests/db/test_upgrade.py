@@ -1,7 +1,7 @@
-"""From versions 1 and 2 to this one, with work under way: the same database as a fresh install's, and nothing forgotten.
+"""From earlier versions, with work under way: the same database as a fresh install's, and nothing forgotten.
 
-Version 2 is what its release installed, kept in installed/. What version 1 was is told by version_1.sql, which undoes what
-version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
+Version 2 is what its release installed, kept in installed/. What version 1 was is told by version_1.sql, which undoes
+what version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
 """
 
 from __future__ import annotations
