@@ -7,7 +7,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent_runtime import resources
-from agent_runtime.local import wheels
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -40,8 +39,7 @@ def dump(database: Database, *arguments: str) -> str:
 
 
 def _program(database: Database, name: str) -> str:
-    bundle = wheels.postgres(database.major)
-    return str((bundle.packages / bundle.program).with_name(name))
+    return str(database.programs / name)
 
 
 def _run(argv: list[str], environment: dict[str, str] | None = None) -> Finished:

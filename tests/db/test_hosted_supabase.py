@@ -25,10 +25,10 @@ SUPABASE = Path(__file__).with_name("hosted_supabase.sql")
 
 
 @pytest.fixture
-def hosted(empty_database: Database) -> Database:
-    with psycopg.connect(empty_database.superuser) as superuser:
+def hosted(each_empty_database: Database) -> Database:
+    with psycopg.connect(each_empty_database.superuser) as superuser:
         superuser.execute(SUPABASE.read_text(encoding="utf-8"))
-    return empty_database
+    return each_empty_database
 
 
 @pytest.fixture
