@@ -2,12 +2,14 @@
 
 shared_database   one clone per module, on Postgres 18 and again on 16: for tests that change nothing, or roll back
 connection        its owner's connection, in a transaction that is rolled back at the end
+hosted            a database as hosted Supabase hands it over, without our SQL, on Postgres 18, 16 and 15
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -54,3 +56,11 @@ def connection(shared_connection: Connection) -> Iterator[Connection]:
     """The owner's connection, in a transaction that is rolled back."""
     with shared_connection.transaction(force_rollback=True):
         yield shared_connection
+
+
+@pytest.fixture
+def hosted(each_empty_database: Database) -> Database:
+    """What Supabase owns and grants is there; installing is the test's."""
+    with psycopg.connect(each_empty_database.superuser) as superuser:
+        superuser.execute(Path(__file__).with_name("hosted_supabase.sql").read_text(encoding="utf-8"))
+    return each_empty_database
