@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -18,6 +17,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from agent_runtime.local import cluster as clusters
+from tests.db.programs import as_hosted
 
 if TYPE_CHECKING:
     from tests.conftest import Cluster, Database
@@ -61,6 +61,5 @@ def connection(shared_connection: Connection) -> Iterator[Connection]:
 @pytest.fixture
 def hosted(each_empty_database: Database) -> Database:
     """What Supabase owns and grants is there; installing is the test's."""
-    with psycopg.connect(each_empty_database.superuser) as superuser:
-        superuser.execute(Path(__file__).with_name("hosted_supabase.sql").read_text(encoding="utf-8"))
+    as_hosted(each_empty_database)
     return each_empty_database
