@@ -432,7 +432,9 @@ begin
   perform private.lock_tenants(array[v_me.tenant_id, v_me.home_tenant_id, v_invitation.tenant_id]);
   v_me := private.myself();
   select * into v_invitation from public.invitations i where i.id = p_invitation for no key update;
-  if v_invitation.status <> 'pending' or v_me.tenant_id <> v_was then
+  if not found then
+    raise exception using errcode = 'AR002', message = format('there is no invitation %s', p_invitation);
+  elsif v_invitation.status <> 'pending' or v_me.tenant_id <> v_was then
     raise exception using errcode = 'AR003', message = format('invitation %s is %s already', p_invitation, v_invitation.status);
   elsif v_invitation.expires_at <= now() then
     raise exception using errcode = 'AR003', message = format('the time to accept invitation %s is over', p_invitation);

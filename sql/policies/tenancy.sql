@@ -7,7 +7,8 @@ drop policy if exists "Admins and the invited can view invitations" on public.in
 create policy "Admins and the invited can view invitations" on public.invitations
   for select to authenticated
   using (
-    (tenant_id = (select private.my_tenant()) and (select private.is_admin())) or email = (select private.my_address())
+    (tenant_id = (select private.my_tenant()) and (select private.is_admin()))
+    or (status = 'pending' and email = (select private.my_address()))
   );
 grant execute on function private.my_address() to authenticated, service_role;
 

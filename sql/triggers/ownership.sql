@@ -4,11 +4,10 @@
 create or replace function private.own_conversation() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_me constant uuid := private.me();
+  v_me constant uuid := private.claimed();
 begin
   if tg_op = 'INSERT' and v_me is not null and new.user_id is distinct from v_me then
-    -- Before anything is looked up, so that nothing is told of anybody else.
-    raise exception using errcode = '42501', message = 'new row violates row-level security policy for table "conversations"';
+    perform private.refuse_row('conversations');
   elsif tg_op = 'INSERT' then
     new.tenant_id := private.tenant_of_owner(new.user_id);
   elsif new.user_id is distinct from old.user_id and not private.is_of_tenant(new.user_id, new.tenant_id) then
@@ -22,6 +21,16 @@ end
 $$;
 create or replace trigger own_conversation
   before insert or update of agent_id, user_id on public.conversations for each row execute function private.own_conversation();
+
+-- Of somebody else's row and of none at all the same is said, in the words of the policy that refuses the first: nobody learns
+-- from a refusal what there is.
+create or replace function private.refuse_row(p_table text) returns void
+language plpgsql immutable set search_path = '' as $$
+begin
+  raise exception using
+    errcode = '42501', message = format('new row violates row-level security policy for table "%s"', p_table);
+end
+$$;
 
 create or replace function private.tenant_of_owner(p_user uuid) returns uuid
 language plpgsql security definer set search_path = '' as $$
@@ -59,12 +68,14 @@ $$;
 create or replace function private.own_task() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_me constant uuid := private.me();
+  v_me constant uuid := private.claimed();
   v_conversation public.conversations;
 begin
   -- Locked, so that a conversation that changes hands takes this task along.
   select * into v_conversation from public.conversations c where c.id = new.conversation_id for share;
-  if not found or (v_me is not null and v_conversation.user_id <> v_me) then
+  if v_me <> v_conversation.user_id or (v_me is not null and v_conversation.id is null) then
+    perform private.refuse_row('tasks');
+  elsif v_conversation.id is null then
     raise exception using errcode = 'AR002', message = format('there is no conversation %s', new.conversation_id);
   end if;
   new.tenant_id := v_conversation.tenant_id;
@@ -106,11 +117,10 @@ begin
   if new.task_id is not null and not exists (
     select from public.tasks t where t.id = new.task_id and t.conversation_id = new.conversation_id
   ) then
-    if private.me() is not null and not exists (
-      select from public.conversations c where c.id = new.conversation_id and c.user_id = private.me()
+    if private.claimed() is not null and not exists (
+      select from public.conversations c where c.id = new.conversation_id and c.user_id = private.claimed()
     ) then
-      -- As for a task that is there: what is in somebody else's conversation is not told.
-      raise exception using errcode = '42501', message = 'new row violates row-level security policy for table "messages"';
+      perform private.refuse_row('messages');
     end if;
     raise exception using errcode = 'AR002', message = format('the conversation has no task %s', new.task_id);
   end if;
@@ -152,14 +162,16 @@ create or replace trigger own_execution
 create or replace function private.own_file() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  v_me constant uuid := private.me();
+  v_me constant uuid := private.claimed();
   v_task public.tasks;
 begin
   select * into v_task from public.tasks t where t.id = new.task_id;
-  if not found or (v_me is not null and v_task.user_id <> v_me) then
+  if v_me <> v_task.user_id or (v_me is not null and v_task.id is null) then
+    perform private.refuse_row('files');
+  elsif v_task.id is null then
     raise exception using errcode = 'AR002', message = format('there is no task %s', new.task_id);
   elsif new.uploaded_by <> v_task.user_id then
-    raise exception using errcode = '42501', message = 'new row violates row-level security policy for table "files"';
+    perform private.refuse_row('files');
   elsif new.execution_id is not null and not exists (
     select from public.tool_executions e where e.id = new.execution_id and e.task_id = new.task_id
   ) then
