@@ -223,7 +223,8 @@ begin
   end if;
   if tg_op = 'DELETE' then
     return old;
-  elsif tg_op = 'UPDATE' and new.created_by is distinct from old.created_by and new.created_by is not null then
+  elsif new.created_by is not null and (tg_op = 'INSERT' or new.created_by is distinct from old.created_by)
+        and private.acts_as_owner(tg_relid) then
     if not private.is_of_tenant(new.created_by, new.tenant_id) then
       raise exception using errcode = 'AR002', message = format('there is no member %s', new.created_by);
     end if;
