@@ -1,22 +1,21 @@
 """No row moves between tenants or refers to another tenant's row: each foreign key there is, read from the catalog, is tried by
 whoever holds the service key and every grant, and by the owner of the tables.
 
-A new table needs a row in `settle`, a new foreign key a guard; what is not guarded is stated in `FREE` with its reason.
+A new table needs a row in sides.py, a new foreign key a guard; what is not guarded is stated in `FREE` with its reason.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 
 from tests.db import runs
-from tests.db.control import decide
-from tests.db.impersonation import DENIED, NOT_FOUND, acting_as, many, one, person, value
+from tests.db.impersonation import DENIED, NOT_FOUND, acting_as, many, one, value
+from tests.db.sides import Side, foreign_keys, settle
 
 if TYPE_CHECKING:
     from tests.db.impersonation import Connection, Row
@@ -29,6 +28,7 @@ FREE = {
     "users.home_tenant_id": "as the one above",
     "invitations.accepted_by": "who accepts is not yet in the tenant, and may leave it again",
     "task_events.task_id": "written by triggers alone, many times a step, each with the tenant of its task",
+    "tool_executions.message_id": "record_intent alone writes it, with the turn that it has just written",
     "tool_executions.decided_by": "history: an admin who decided may be elsewhere by now; decide_execution checks who asks",
 }
 """Foreign keys across which the owner may refer to anything. Whoever else tries is refused even there."""
@@ -48,72 +48,6 @@ UNIQUE: dict[str, dict[str, Any]] = {
 }
 """What a copy of a row must have of its own besides its id."""
 
-_FOREIGN_KEYS = """
-select c.conrelid::regclass::text as "table", a.attname as "column", c.confrelid::regclass::text as target
-from pg_constraint c
-join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
-where c.contype = 'f' and c.conparentid = 0 and c.connamespace = 'public'::regnamespace
-order by 1, 2
-"""
-
-
-@dataclass(frozen=True)
-class Side:
-    """One tenant with a row of each table, by the table's name."""
-
-    tenant: uuid.UUID
-    admin: uuid.UUID
-    user: uuid.UUID
-    rows: dict[str, Row]
-
-
-def settle(connection: Connection, name: str) -> Side:
-    """An admin, a user and everything they can have."""
-    admin = runs.sign_up(connection, f"{name}-admin@example.org")
-    user = runs.sign_up(connection, f"{name}-user@example.org")
-    tenant = value(connection, "select tenant_id from public.users where id = %s", admin)
-    connection.execute("update public.users set role = 'admin' where id = %s", [admin])
-    connection.execute("update public.users set tenant_id = %s where id = %s", [tenant, user])
-    with person(connection, admin):
-        connection.execute("select public.invite_user(%s, 'user')", [f"{name}-new@example.org"])
-    with person(connection, user):
-        connection.execute(
-            "insert into public.agents (name, system_prompt, model_name, tools_enabled)"
-            " values (%s, 'x', 'default', '{probe,probe_confirm}')",
-            [name],
-        )
-    connection.execute(
-        "insert into public.tools (name, display_name, description, category, function_schema, tenant_id)"
-        " values (%s, 'x', 'x', 'test', '{}', %s)",
-        [f"tool_of_{name}", tenant],
-    )
-    parent = runs.submit(connection, user, agent=name)
-    (parent,) = runs.claim(connection)
-    path = f"{tenant}/{parent['id']}/a.txt"
-    file = {"filename": "a.txt", "file_path": path, "file_size": 1, "mime_type": "x", "file_hash": "0" * 64}
-    runs.executed(connection, parent, 1, files=[file])
-    asked = runs.record_turn(connection, parent, 2, runs.tool_call("probe_confirm"))["executions"][0]["id"]
-    decide(connection, admin, asked)
-    if value(connection, "select to_regclass('public.credentials') is not null"):
-        connection.execute(
-            "insert into public.credentials (tenant_id, user_id, name, scope, key_id, created_by)"
-            " values (%s, %s, 'key', 'user', 'x', %s)",
-            [tenant, user, user],
-        )
-    tables = {row["table"] for row in many(connection, _FOREIGN_KEYS)} - {"system_config", "users"}
-    rows = {}
-    for table in tables:
-        found = many(connection, f"select to_jsonb(t) as row from public.{table} t where tenant_id = %s limit 1", tenant)
-        assert found, f"settle makes no row of {table}"
-        rows[table] = found[0]["row"]
-    rows["tool_executions"] = runs.execution_row(connection, asked)
-    rows["tool_executions"] = value(connection, "select to_jsonb(t) from tool_executions t where id = %s", asked)
-    rows["users"] = value(connection, "select to_jsonb(t) from public.users t where id = %s", user)
-    rows["tenants"] = {"id": str(tenant)}
-    rows["workers"] = {"id": str(runs.WORKER)}
-    return Side(tenant, admin, user, rows)
-
-
 @pytest.fixture
 def sides(connection: Connection) -> tuple[Side, Side]:
     runs.install_probes(connection)
@@ -127,10 +61,6 @@ def sides(connection: Connection) -> tuple[Side, Side]:
 def another(row: Row) -> Row:
     """The row, as one more."""
     return {**row, "id": str(uuid.uuid4()) if isinstance(row["id"], str) else 1 << 40}
-
-
-def foreign_keys(connection: Connection) -> list[Row]:
-    return many(connection, _FOREIGN_KEYS)
 
 
 def inconsistent(connection: Connection) -> list[str]:
