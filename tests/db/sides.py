@@ -22,7 +22,6 @@ order by 1, 2
 """
 
 
-
 def foreign_keys(connection: Connection) -> list[Row]:
     """Every foreign key of `public`: its `table`, `column` and `target`."""
     return many(connection, _FOREIGN_KEYS)
@@ -74,12 +73,12 @@ def settle(connection: Connection, name: str) -> Side:
     tables = {row["table"] for row in foreign_keys(connection)} - {"system_config", "users"}
     rows = {}
     for table in tables:
-        found = many(connection, f"select to_jsonb(t) as row from public.{table} t where tenant_id = %s limit 1", tenant)
+        found = many(
+            connection, f"select to_jsonb(t) as row from public.{table} t where tenant_id = %s limit 1", tenant
+        )
         assert found, f"settle makes no row of {table}"
         rows[table] = found[0]["row"]
-    rows["tool_executions"] = value(
-        connection, "select to_jsonb(t) from public.tool_executions t where id = %s", asked
-    )
+    rows["tool_executions"] = value(connection, "select to_jsonb(t) from public.tool_executions t where id = %s", asked)
     rows["users"] = value(connection, "select to_jsonb(t) from public.users t where id = %s", user)
     rows["tenants"] = {"id": str(tenant)}
     rows["workers"] = {"id": str(runs.WORKER)}

@@ -1,4 +1,4 @@
-"""Every function that people call, with another tenant's ids in every argument: the same as if there were no such thing.
+"""Every function that people call, with another tenant's ids in every argument: as if there were no such thing.
 
 A function that is not in `CALLS`, or an argument that is neither in `THEIRS` nor in `PLAIN`, fails here.
 """

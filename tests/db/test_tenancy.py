@@ -1,4 +1,4 @@
-"""Who is in which tenant, as what: invitations, roles, leaving, handing over, and an end that leaves a team its work."""
+"""Who is in which tenant, as what: invitations, roles, leaving, handing over, and what an account's end leaves."""
 
 from __future__ import annotations
 
@@ -231,7 +231,8 @@ def test_who_is_no_admin_any_more_has_invited_nobody(connection: Connection, tea
     if how == "deleted":
         connection.execute("delete from auth.users where id = %s", [team.uma])
     else:
-        argument = {"set_user_role": ["user"], "set_user_active": [False], "remove_user": []}[how]
+        arguments: dict[str, list[object]] = {"set_user_role": ["user"], "set_user_active": [False]}
+        argument = arguments.get(how, [])
         call(connection, team.ada, how, team.uma, *argument)
     row = one(connection, "select status from public.invitations where id = %s", accomplice["id"])
     assert row["status"] == "revoked"
@@ -239,8 +240,14 @@ def test_who_is_no_admin_any_more_has_invited_nobody(connection: Connection, tea
 
 def test_metadata_of_a_sign_up_invites_nobody(connection: Connection, team: Team) -> None:
     invitation = invite(connection, team.ada, "new@example.org", "admin")
-    forged = {"role": "admin", "tenant_id": str(team.tenant), "invitation": str(invitation["id"]),
-              "email": "new@example.org", "email_confirmed_at": "2026-01-01", "home_tenant_id": str(team.tenant)}  # fmt: skip
+    forged = {
+        "role": "admin",
+        "tenant_id": str(team.tenant),
+        "home_tenant_id": str(team.tenant),
+        "invitation": str(invitation["id"]),
+        "email": "new@example.org",
+        "email_confirmed_at": "2026-01-01",
+    }
     mallory = runs.sign_up(connection, "mallory@example.org", forged)
     made = user(connection, mallory)
     assert made["role"] == "user"
@@ -412,10 +419,8 @@ def test_who_left_steers_nothing_of_what_stayed(connection: Connection, team: Te
         "select public.submit_task('x', p_conversation => %(conversation)s)",
         "insert into public.conversations (user_id, agent_id) values (%(me)s, %(agent)s)",
     ):
-        with pytest.raises(psycopg.Error, match="there is no|row-level security"), person(connection, team.uma):
-            connection.execute(
-                statement, {"conversation": task["conversation_id"], "agent": agent, "me": team.uma}
-            )
+        with pytest.raises(psycopg.Error, match=r"there is no|row-level security"), person(connection, team.uma):
+            connection.execute(statement, {"conversation": task["conversation_id"], "agent": agent, "me": team.uma})
 
 
 def test_deactivation_holds_at_once_and_loses_nothing(connection: Connection, team: Team) -> None:
@@ -438,7 +443,7 @@ def test_deactivation_holds_at_once_and_loses_nothing(connection: Connection, te
         assert not value(connection, "select private.may_upload(%s)", f"{team.tenant}/{pending['id']}/x")
     for function, given in (("resume_task", [pending["id"]]), ("decide_execution", [execution, True]),
                             ("leave_tenant", []), ("submit_task", ["x"])):  # fmt: skip
-        with pytest.raises(psycopg.Error, match="there is no|sign in"):
+        with pytest.raises(psycopg.Error, match=r"there is no|sign in"):
             call(connection, team.uma, function, *given)
     # What an admin decides meanwhile wakes nothing.
     decide(connection, team.ada, execution)
@@ -540,9 +545,7 @@ def test_a_team_keeps_what_was_made_in_it(connection: Connection, team: Team) ->
 
 def test_the_last_admins_account_takes_no_work_of_the_team_along(connection: Connection, team: Team) -> None:
     shared, private = runs.submit(connection, team.ada), runs.submit(connection, team.ada)
-    connection.execute(
-        "update public.conversations set is_shared = true where id = %s", [shared["conversation_id"]]
-    )
+    connection.execute("update public.conversations set is_shared = true where id = %s", [shared["conversation_id"]])
     others = runs.submit(connection, team.uma)
     connection.execute("delete from auth.users where id = %s", [team.ada])
     assert value(connection, "select user_id from public.tasks where id = %s", shared["id"]) == team.uma
@@ -608,7 +611,7 @@ def test_forged_columns_are_the_databases_to_set(connection: Connection, team: T
         " on conflict (id) do update set role = excluded.role, tenant_id = excluded.tenant_id"  # fmt: skip
     connection.execute("grant all on all tables in schema public to authenticated, service_role")
     for role in ("authenticated", "service_role"):
-        with refused(DENIED), acting_as(connection, role, team.uma):  # type: ignore[arg-type]
+        with refused(DENIED), acting_as(connection, role, team.uma):
             connection.execute(upserted, {"me": team.uma, "theirs": team.theirs})
 
 

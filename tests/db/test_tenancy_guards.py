@@ -1,5 +1,5 @@
-"""No row moves between tenants or refers to another tenant's row: each foreign key there is, read from the catalog, is tried by
-whoever holds the service key and every grant, and by the owner of the tables.
+"""No row moves between tenants or refers to another tenant's row: each foreign key there is, read from the catalog, is
+tried by whoever holds the service key and every grant, and by the owner of the tables.
 
 A new table needs a row in sides.py, a new foreign key a guard; what is not guarded is stated in `FREE` with its reason.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -29,7 +30,7 @@ FREE = {
     "invitations.accepted_by": "who accepts is not yet in the tenant, and may leave it again",
     "task_events.task_id": "written by triggers alone, many times a step, each with the tenant of its task",
     "tool_executions.message_id": "record_intent alone writes it, with the turn that it has just written",
-    "tool_executions.decided_by": "history: an admin who decided may be elsewhere by now; decide_execution checks who asks",
+    "tool_executions.decided_by": "history: who decided may be elsewhere by now; decide_execution checks who asks",
 }
 """Foreign keys across which the owner may refer to anything. Whoever else tries is refused even there."""
 
@@ -47,6 +48,7 @@ UNIQUE: dict[str, dict[str, Any]] = {
     "credentials": {"name": "another"},
 }
 """What a copy of a row must have of its own besides its id."""
+
 
 @pytest.fixture
 def sides(connection: Connection) -> tuple[Side, Side]:
@@ -113,9 +115,7 @@ def attempt(connection: Connection, role: str, statement: str, *given: object) -
 
 
 @pytest.mark.parametrize("role", ["service_role", "owner"])
-def test_no_row_refers_to_another_tenants(
-    connection: Connection, sides: tuple[Side, Side], role: str
-) -> None:
+def test_no_row_refers_to_another_tenants(connection: Connection, sides: tuple[Side, Side], role: str) -> None:
     ours, theirs = sides
     assert inconsistent(connection) == []
     problems = {}
@@ -155,13 +155,10 @@ def test_no_row_moves_into_another_tenant(connection: Connection, sides: tuple[S
     for table in (row["name"] for row in owned):
         if table == "users" and role == "owner":
             continue
-        with pytest.raises(psycopg.Error) as caught, connection.transaction():
-            statement = f"update public.{table} set tenant_id = %s where tenant_id = %s"
-            if role == "owner":
-                connection.execute(statement, [theirs.tenant, ours.tenant])
-            else:
-                with acting_as(connection, "service_role"):
-                    connection.execute(statement, [theirs.tenant, ours.tenant])
+        statement = f"update public.{table} set tenant_id = %s where tenant_id = %s"
+        acting = nullcontext() if role == "owner" else acting_as(connection, "service_role")
+        with pytest.raises(psycopg.Error) as caught, connection.transaction(), acting:
+            connection.execute(statement, [theirs.tenant, ours.tenant])
         assert caught.value.sqlstate == DENIED, (table, caught.value)
 
 
