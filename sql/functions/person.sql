@@ -100,7 +100,8 @@ comment on function public.submit_task(text, text, integer, text, uuid, uuid, js
 
 create or replace function private.trimmed(p_text text) returns text
 language sql immutable set search_path = '' as $$
-  select coalesce(btrim(p_text, E' \t\r\n\f\v'), '')
+  -- Not \v, which is a letter v before Postgres 18.
+  select coalesce(btrim(p_text, E' \t\r\n\f\x0b'), '')
 $$;
 
 create or replace function private.agent_named(p_name text) returns uuid

@@ -188,6 +188,10 @@ def test_an_address_that_cannot_be_invited_is_refused_with_the_reason(
         invite(connection, team.ada, address)
 
 
+def test_only_blanks_are_trimmed(connection: Connection) -> None:
+    assert value(connection, "select private.trimmed(E' \\n\\x0bvic and viv\\x0b\\t')") == "vic and viv"
+
+
 def test_an_address_is_invited_once_and_again_with_another_role(connection: Connection, team: Team) -> None:
     first = invite(connection, team.ada, "new@example.org")
     again = invite(connection, team.ada, "NEW@example.org", "admin")

@@ -98,8 +98,7 @@ def test_a_snapshot_from_before_does_not_help(
     database18: Database, owner: Connection, team: Team, threads: ThreadPoolExecutor
 ) -> None:
     with connect(database18) as other_admin:
-        other_admin.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        other_admin.execute("begin")
+        other_admin.execute("begin isolation level repeatable read")
         other_admin.execute("select from public.users")
         call(owner, team.ada, "set_user_role(%s, 'user')", team.ben)
         with pytest.raises(psycopg.errors.SerializationFailure):
