@@ -4,7 +4,7 @@ drop policy if exists "People can view their own, shared and catalogue agents" o
 create policy "People can view their own, shared and catalogue agents" on public.agents
   for select to authenticated
   using (
-    (created_by = (select private.me()) and tenant_id = any ((select private.my_tenants())::uuid[]))
+    (created_by = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]))
     or (tenant_id = (select private.my_tenant()) and (is_public or (select private.is_admin())))
     or (tenant_id is null and is_public and (select private.me()) is not null)
   );
@@ -22,11 +22,11 @@ create policy "Creators and admins can change agents" on public.agents
   using (
     (select private.can_write())
     and (
-      (created_by = (select private.me()) and tenant_id = any ((select private.my_tenants())::uuid[]))
+      (created_by = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]))
       or (tenant_id = (select private.my_tenant()) and (select private.is_admin()))
     )
   )
-  with check (tenant_id = any ((select private.my_tenants())::uuid[]));
+  with check (tenant_id = any((select private.my_tenants())::uuid[]));
 
 drop policy if exists "Creators and admins can delete agents" on public.agents;
 create policy "Creators and admins can delete agents" on public.agents
@@ -34,7 +34,7 @@ create policy "Creators and admins can delete agents" on public.agents
   using (
     (select private.can_write())
     and (
-      (created_by = (select private.me()) and tenant_id = any ((select private.my_tenants())::uuid[]))
+      (created_by = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]))
       or (tenant_id = (select private.my_tenant()) and (select private.is_admin()))
     )
   );

@@ -17,6 +17,6 @@ drop policy if exists "Users can update own conversations" on public.conversatio
 create policy "Users can update own conversations" on public.conversations
   for update to authenticated
   using (
-    user_id = (select private.me()) and tenant_id = any ((select private.my_tenants())::uuid[]) and (select private.can_write())
+    user_id = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]) and (select private.can_write())
   )
   with check (user_id = (select private.me()));
