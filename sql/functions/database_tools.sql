@@ -410,7 +410,8 @@ begin
   join public.tools t on t.id = e.tool_id
   where e.id = p_execution and e.task_id = p_task and e.status = 'running' and t.name = 'db_execute';
   if v_sql is null then
-    raise exception using errcode = 'AR002', message = format('task %s has no tool execution %s of db_execute that runs', p_task, p_execution);
+    raise exception using
+      errcode = 'AR002', message = format('task %s has no tool execution %s of db_execute that runs', p_task, p_execution);
   end if;
   -- Waits for an earlier try that still runs.
   insert into private.executed_statements (execution_id, result) values (p_execution, '{}') on conflict (execution_id) do nothing;
