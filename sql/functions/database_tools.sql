@@ -296,13 +296,10 @@ begin
     v_returns := false;  -- it has no RETURNING
   end;
   if v_returns then
-    -- Deferred checks now, while it is known for whom.
-    set constraints all immediate;
     return private.read_rows(v_cursor, p_rows, p_bytes, p_at_most);
   end if;
   execute p_sql;
   get diagnostics v_count = row_count;
-  set constraints all immediate;
   if v_count > p_at_most then
     raise exception using
       errcode = 'AR006',
@@ -421,15 +418,20 @@ begin
   begin
     perform private.act_for(v_task);
     v_result := private.run_change(v_sql, least(p_rows, 1000), least(p_bytes, 1048576), least(p_at_most, 1000000));
+    -- A worker that lost its lease meanwhile changed nothing. The task's row is locked before the audit's head is, as everywhere.
+    perform private.leased_task(p_task, p_lease);
+    -- Deferred checks now, while it is known for whom.
+    set constraints all immediate;
     delete from private.acting a where a.xid = pg_catalog.pg_current_xact_id();
     perform pg_catalog.set_config(s.name, '', true)
     from unnest(array['request.jwt.claims', 'request.jwt.claim.sub', 'request.jwt.claim.role']) s (name);
-  exception when query_canceled or others then
+  exception when sqlstate 'AR001' then
+    raise;
+  when query_canceled or others then
     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_hint = pg_exception_hint;
     v_result := private.statement_failed(v_state, v_message, v_hint);
   end;
   update private.executed_statements s set result = v_result where s.execution_id = p_execution;
-  -- A worker that lost its lease meanwhile changed nothing.
   perform private.leased_task(p_task, p_lease);
   return v_result;
 end
