@@ -281,6 +281,27 @@ $$;
 comment on function private.run_query(text, integer, integer, timestamptz) is
   'Runs a statement that reads, as agent_query. Leaves the transaction read-only: whoever calls it undoes that.';
 
+create or replace function private.lock_acting_task() returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform from public.tasks t
+  join private.acting a on a.task_id = t.id
+  where a.xid = pg_catalog.pg_current_xact_id_if_assigned()
+  for no key update of t;
+end
+$$;
+
+create or replace function private.settle_constraints() returns void
+language plpgsql set search_path = '' as $$
+begin
+  -- The task's row is locked before the audit's head is, as everywhere.
+  perform private.lock_acting_task();
+  set constraints all immediate;
+end
+$$;
+comment on function private.settle_constraints() is
+  'Runs what is deferred now, while it is known for whom, and with agent_query''s rights: a table''s own trigger gets no others.';
+
 create or replace function private.run_change(p_sql text, p_rows integer, p_bytes integer, p_at_most bigint) returns json
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -296,10 +317,12 @@ begin
     v_returns := false;  -- it has no RETURNING
   end;
   if v_returns then
+    perform private.settle_constraints();
     return private.read_rows(v_cursor, p_rows, p_bytes, p_at_most);
   end if;
   execute p_sql;
   get diagnostics v_count = row_count;
+  perform private.settle_constraints();
   if v_count > p_at_most then
     raise exception using
       errcode = 'AR006',
@@ -349,19 +372,20 @@ declare
   -- Nothing else would end it. Of the limits that a function can set, this alone counts from now on (Postgres 17 and later); it ends
   -- the session, too.
   v_unbounded constant boolean :=
-    current_setting('statement_timeout') = '0' and current_setting('transaction_timeout', true) = '0' and p_seconds > 0;
+    current_setting('statement_timeout') = '0' and current_setting('transaction_timeout', true) = '0';
+  v_seconds constant integer := greatest(1, least(p_seconds, 600));
   v_result json;
   v_state text;
   v_message text;
   v_hint text;
 begin
   if v_unbounded then
-    perform pg_catalog.set_config('transaction_timeout', (p_seconds + 2) * 1000 || 'ms', true);
+    perform pg_catalog.set_config('transaction_timeout', v_seconds + 1 || 's', true);
   end if;
   begin
     perform private.act_for(v_task);
     v_result := private.run_query(
-      p_sql, least(p_rows, 1000), least(p_bytes, 1048576), clock_timestamp() + make_interval(secs => p_seconds)
+      p_sql, least(p_rows, 1000), least(p_bytes, 1048576), clock_timestamp() + make_interval(secs => v_seconds)
     );
     -- Undoes whatever there is to undo; the result is in a variable.
     raise exception using errcode = 'AR900';
@@ -418,20 +442,15 @@ begin
   begin
     perform private.act_for(v_task);
     v_result := private.run_change(v_sql, least(p_rows, 1000), least(p_bytes, 1048576), least(p_at_most, 1000000));
-    -- A worker that lost its lease meanwhile changed nothing. The task's row is locked before the audit's head is, as everywhere.
-    perform private.leased_task(p_task, p_lease);
-    -- Deferred checks now, while it is known for whom.
-    set constraints all immediate;
     delete from private.acting a where a.xid = pg_catalog.pg_current_xact_id();
     perform pg_catalog.set_config(s.name, '', true)
     from unnest(array['request.jwt.claims', 'request.jwt.claim.sub', 'request.jwt.claim.role']) s (name);
-  exception when sqlstate 'AR001' then
-    raise;
-  when query_canceled or others then
+  exception when query_canceled or others then
     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_hint = pg_exception_hint;
     v_result := private.statement_failed(v_state, v_message, v_hint);
   end;
   update private.executed_statements s set result = v_result where s.execution_id = p_execution;
+  -- A worker that lost its lease meanwhile changed nothing.
   perform private.leased_task(p_task, p_lease);
   return v_result;
 end
