@@ -74,6 +74,21 @@ def test_a_sign_up_by_supabase_auth_gets_its_profile(superuser: Connection) -> N
     assert value(superuser, "select count(*) from public.users") == 0
 
 
+def test_a_confirmed_address_is_let_in_where_it_is_invited(superuser: Connection) -> None:
+    admin = sign_up(superuser, "ana@example.org")
+    superuser.execute("update public.users set role = 'admin'")
+    with person(superuser, admin):
+        superuser.execute("select public.invite_user('ben@example.org', 'viewer')")
+    user = sign_up(superuser, "ben@example.org")
+    role = "select role from public.users where id = %s"
+    assert value(superuser, role, user) == "user"
+    with superuser.transaction():
+        superuser.execute("set local role supabase_auth_admin")
+        superuser.execute("set local search_path = auth")
+        superuser.execute("update users set email_confirmed_at = now() where id = %s", [user])
+    assert value(superuser, role, user) == "viewer"
+
+
 def test_the_default_privileges_are_taken_back(superuser: Connection) -> None:
     rights = many(
         superuser,
