@@ -9,7 +9,7 @@ begin
       return new;
     end if;
   end if;
-  raise exception using errcode = '42501', message = format('%s is append-only', tg_table_name);
+  raise exception using errcode = '42501', message = format('%s is append-only', case when tg_table_name like 'audit\_logs%' then 'audit_logs' else tg_table_name end);
 end
 $$;
 

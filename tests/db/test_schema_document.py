@@ -40,7 +40,7 @@ ADDED_COLUMNS = {
     "execution_decisions": "id execution_id user_id tenant_id verdict input_digest reason created_at",
     "files": "tenant_id execution_id version kind is_executable link_target is_stored",
     "system_config": "",
-    "audit_logs": "tenant_id actor prev_hash hash",
+    "audit_logs": "tenant_id actor prev_hash hash chain_seq",
     "tenants": "id slug name settings created_at updated_at",
     "task_events": "id task_id kind payload created_at tenant_id",
     "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant",
