@@ -47,16 +47,21 @@ language sql immutable set search_path = '' as $$
   select coalesce(p_tenant, '00000000-0000-0000-0000-000000000000')
 $$;
 
--- One statement per row: it locks the head, and what another transaction appended meanwhile is seen.
+-- One statement per row. It locks the head, and sees what another transaction appended meanwhile; where it changed nothing, there is
+-- no head yet, the audit is switched off, or another was faster.
+--
+-- Where a transaction left the head's row is remembered, because each row of a large transaction leaves a dead version of it behind,
+-- and looking for the last by its key goes through all of them. Whoever meddles with that memory harms the own transaction alone.
 create or replace function private.append_audit(
   p_tenant uuid, p_user uuid, p_actor text, p_action text, p_type text, p_resource uuid, p_old jsonb, p_new jsonb, p_ip inet,
   p_agent text, p_always boolean
 ) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security invoker set search_path = '' set enable_seqscan = off as $$
 declare
   v_chain constant uuid := coalesce(p_tenant, '00000000-0000-0000-0000-000000000000');
   v_id constant uuid := gen_random_uuid();
   v_now constant timestamptz := clock_timestamp();
+  v_place text := current_setting('agent_runtime.audit_place', true);
 begin
   loop
     with head as (
@@ -64,33 +69,44 @@ begin
       set chain_seq = h.chain_seq + 1,
           created_at = greatest(v_now, h.created_at),
           prev_hash = h.hash,
-          hash = sha256(
-            h.hash || convert_to(
-              private.audit_text(
-                p_tenant, h.chain_seq + 1, v_id, greatest(v_now, h.created_at), p_actor, p_action, p_type, p_resource, p_old, p_new,
-                p_ip, p_agent
-              ), 'UTF8'
-            )
-          )
+          hash = sha256(h.hash || convert_to(private.audit_text(
+            p_tenant, h.chain_seq + 1, v_id, greatest(v_now, h.created_at), p_actor, p_action, p_type, p_resource, p_old, p_new,
+            p_ip, p_agent
+          ), 'UTF8'))
       where h.chain = v_chain
+        and h.ctid = (
+          select coalesce(
+            (select p.ctid from private.audit_heads p where p.ctid = nullif(v_place, '')::tid and p.chain = v_chain),
+            (select k.ctid from private.audit_heads k where k.chain = v_chain)
+          )
+        )
         and (
           p_always
           or not exists (
             select from public.system_config c where c.config_key = 'enable_audit_logging' and c.config_value <> 'true'::jsonb
           )
         )
-      returning h.chain_seq, h.created_at, h.prev_hash, h.hash
+      returning h.ctid as place, h.chain_seq, h.created_at, h.prev_hash, h.hash
+    ),
+    written as (
+      insert into public.audit_logs (
+        id, user_id, action, resource_type, resource_id, old_values, new_values, ip_address, user_agent, created_at, tenant_id,
+        actor, prev_hash, hash, chain_seq
+      )
+      select
+        v_id, p_user, p_action, p_type, p_resource, p_old, p_new, p_ip, p_agent, h.created_at, p_tenant, p_actor, h.prev_hash,
+        h.hash, h.chain_seq
+      from head h
     )
-    insert into public.audit_logs (
-      id, user_id, action, resource_type, resource_id, old_values, new_values, ip_address, user_agent, created_at, tenant_id, actor,
-      prev_hash, hash, chain_seq
-    )
-    select
-      v_id, p_user, p_action, p_type, p_resource, p_old, p_new, p_ip, p_agent, h.created_at, p_tenant, p_actor, h.prev_hash, h.hash,
-      h.chain_seq
-    from head h;
-    -- With a head there, nothing was written because the audit is switched off.
-    exit when found or exists (select from private.audit_heads h where h.chain = v_chain);
+    select h.place::text into v_place from head h;
+    if found then
+      v_place := set_config('agent_runtime.audit_place', v_place, true);
+      return;
+    elsif not p_always and exists (
+      select from public.system_config c where c.config_key = 'enable_audit_logging' and c.config_value <> 'true'::jsonb
+    ) then
+      return;
+    end if;
     insert into private.audit_heads (chain, chain_seq, created_at, prev_hash, hash)
     values (v_chain, 0, '-infinity', private.audit_genesis(), private.audit_genesis())
     on conflict do nothing;
