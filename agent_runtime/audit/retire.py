@@ -1,4 +1,4 @@
-"""Retiring a month: its rows are verified, a signed stub of each chain is left, its partition is dropped. Or nothing is."""
+"""Retiring a month: its rows are verified, a signed stub of each chain is left, its partition dropped. Or nothing is."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def _verify_rows(connection: psycopg.Connection, tenant_id: UUID | None, rows: i
         if problem := answer[0]["problem"]:
             whose = f"tenant {tenant_id}" if tenant_id else "the platform"
             raise ChainBroken(
-                f"the chain of {whose} is broken at row {problem['seq']} ({problem['kind']}: {problem['says']}), so nothing"
-                " was dropped: see `agent-runtime audit verify`"
+                f"the chain of {whose} is broken at row {problem['seq']} ({problem['kind']}: {problem['says']}),"
+                " so nothing was dropped: see `agent-runtime audit verify`"
             )
         rows, after = rows - answer[0]["checked"], answer[0]["after"]
         on_rows(answer[0]["checked"])
