@@ -183,9 +183,18 @@ create or replace trigger audit_before_switch
   when (old.config_key = 'enable_audit_logging' and old.config_value is distinct from new.config_value)
   execute function private.write_audit_first();
 
-create or replace trigger agent_runtime_sign_in
-  after update of last_sign_in_at on auth.users for each row
-  when (new.last_sign_in_at is distinct from old.last_sign_in_at) execute function private.follow_sign_in();
+do $$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = 'auth.users'::regclass and a.attname = 'last_sign_in_at' and not a.attisdropped
+  ) then
+    create or replace trigger agent_runtime_sign_in
+      after update of last_sign_in_at on auth.users for each row
+      when (new.last_sign_in_at is distinct from old.last_sign_in_at) execute function private.follow_sign_in();
+  end if;
+end
+$$;
 
 do $$
 declare

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
-    "runtime_status",
+    "runtime_status", "audit_head", "audit_verify", "audit_export",
 }  # fmt: skip
+# What audit_… call past the policies, for admins alone.
+AUDITORS = {"my_audit_head", "check_my_audit", "export_my_audit"}
 WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
     "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
@@ -44,7 +46,7 @@ def callable_by(connection: Connection, role: Role) -> set[str]:
 
 def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
-    assert callable_by(connection, "authenticated") == PERSONS | POLICIES
+    assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
     assert callable_by(connection, "agent_worker") == WORKERS
     assert callable_by(connection, "service_role") == WORKERS | POLICIES | {"sync_tools", "cancel_task"}
 
