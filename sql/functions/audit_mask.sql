@@ -62,7 +62,7 @@ declare
   v_text text := p_text;
 begin
   -- Whole keys, connection strings (also postgresql://user:password@host), headers, tokens known by their look, and name=value.
-  v_text := regexp_replace(v_text, '(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END|$)', '\1***\2', 'g');
+  v_text := regexp_replace(v_text, '(-----BEGIN [A-Z ]*PRIVATE KEY-----).*', '\1***');
   v_text := regexp_replace(v_text, '(://[^\s"@/:]*:)[^\s"@]+@', '\1***@', 'g');
   v_text := regexp_replace(v_text, '(authorization\\?["'']?\s*[:=]\s*\\?["'']?(?:[a-z]+\s+)?)[^\s"'',;}\\]+', '\1***', 'gi');
   v_text := regexp_replace(v_text, '(\mbearer\s+)[a-z0-9._~+/=-]{6,}', '\1***', 'gi');

@@ -61,12 +61,14 @@ def verified(
 ) -> tuple[list[Verdict], dict[uuid.UUID | None, Verdict]]:
     """All verdicts, and those that found something by their tenant."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        return _verified(connection, kept, key)
+        return found_by(connection, kept=kept, key=key)
 
 
-def _verified(
-    connection: psycopg.Connection, kept: Sequence[Head], key: AuditKey | None
+def found_by(
+    connection: psycopg.Connection, *, kept: Sequence[Head] = (), key: AuditKey | None = None
 ) -> tuple[list[Verdict], dict[uuid.UUID | None, Verdict]]:
+    """The same, as this connection sees it."""
+
     async def work() -> list[Verdict]:
         source = OwnerSource(connection)
         return await verify(source, await source.heads(), kept=kept, key=key, on_rows=lambda _: None)
@@ -88,7 +90,7 @@ def tampered(
             "select chain_seq::text, id from public.audit_logs where tenant_id = %s", [tenant_id]
         ).fetchall()
         superuser.execute(statements.encode())
-        yield dict(rows), _verified(superuser, kept, None)[1]
+        yield dict(rows), found_by(superuser, kept=kept)[1]
         superuser.rollback()
 
 
