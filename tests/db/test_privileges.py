@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
-    "runtime_status",
+    "runtime_status", "audit_head", "audit_verify", "audit_export",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
 }  # fmt: skip
+# What audit_… call past the policies, for admins alone.
+AUDITORS = {"my_audit_head", "check_my_audit", "export_my_audit"}
 WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
     "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
@@ -46,7 +48,7 @@ def callable_by(connection: Connection, role: Role) -> set[str]:
 
 def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
-    assert callable_by(connection, "authenticated") == PERSONS | POLICIES
+    assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
     assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"}
     assert callable_by(connection, "service_role") == WORKERS | POLICIES | {"sync_tools", "cancel_task"}
 

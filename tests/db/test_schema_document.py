@@ -40,7 +40,7 @@ ADDED_COLUMNS = {
     "execution_decisions": "id execution_id user_id tenant_id verdict input_digest reason created_at",
     "files": "tenant_id execution_id version kind is_executable link_target is_stored",
     "system_config": "",
-    "audit_logs": "tenant_id actor prev_hash hash",
+    "audit_logs": "tenant_id actor prev_hash hash chain_seq",
     "invitations": "id tenant_id email role invited_by status created_at expires_at decided_at accepted_by",
     "tenants": "id slug name settings created_at updated_at",
     "task_events": "id task_id kind payload created_at tenant_id",
