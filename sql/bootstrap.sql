@@ -31,6 +31,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/task_events.sql
 \ir schema/execution_decisions.sql
 \ir schema/acting.sql
+\ir schema/former_owners.sql
 \ir schema/invitations.sql
 \ir schema/audit_chain.sql
 \ir schema/credentials.sql
@@ -50,6 +51,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/limits.sql
 \ir functions/approvals.sql
 \ir functions/person.sql
+\ir functions/search.sql
 \ir functions/tenancy.sql
 \ir functions/audit.sql
 \ir functions/vault.sql
@@ -58,6 +60,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/updated_at.sql
 \ir triggers/sign_up.sql
 \ir triggers/ownership.sql
+\ir triggers/owner_hints.sql
 \ir triggers/state.sql
 \ir triggers/append_only.sql
 \ir triggers/limits.sql
@@ -90,6 +93,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/audit.sql
 \ir policies/vault.sql
 \ir policies/database_tools.sql
+\ir policies/search.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql
