@@ -31,7 +31,6 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/task_events.sql
 \ir schema/execution_decisions.sql
 \ir schema/acting.sql
-\ir schema/former_owners.sql
 \ir schema/invitations.sql
 \ir schema/audit_chain.sql
 \ir schema/credentials.sql

@@ -49,18 +49,17 @@ end
 $$;
 comment on function private.my_tenants() is 'Where the person works now, and home: what is one''s own in these is there, and in no other.';
 
-create or replace function private.my_tenants_by_hint() returns uuid[]
+create or replace function private.me_by_hint() returns uuid
 language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_me uuid;
 begin
-  return (
-    select array[u.tenant_id, u.home_tenant_id]
-    from public.users u
-    where u.id = private.claimed() and u.is_active and not exists (select from private.former_owners f where f.user_id = u.id)
-  );
+  select u.id into v_me from public.users u where u.id = private.claimed() and u.is_active and u.owner_hints;
+  return v_me;
 end
 $$;
-comment on function private.my_tenants_by_hint() is
-  'As my_tenants(), for who never lost a conversation to somebody else: there owner_id is believed (triggers/owner_hints.sql). Else null.';
+comment on function private.me_by_hint() is
+  'As me(), for who has all that was ever theirs: there owner_id is believed (triggers/owner_hints.sql). Null for everybody else.';
 
 create or replace function private.is_admin() returns boolean
 language plpgsql stable security definer set search_path = '' as $$

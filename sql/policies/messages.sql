@@ -3,7 +3,7 @@ create policy "Users can view messages from own conversations" on public.message
   for select to authenticated
   using (
     -- The short cuts first (triggers/owner_hints.sql). The last line is never asked of another tenant's row.
-    (owner_id = (select private.claimed()) and tenant_id = any ((select private.my_tenants_by_hint())::uuid[]))
+    owner_id = (select private.me_by_hint())
     or tenant_id = (select private.my_tenant_as_admin())
     or case
       when tenant_id = any ((select private.my_tenants())::uuid[]) then (select true from public.conversations c where c.id = conversation_id)

@@ -19,6 +19,9 @@ alter table public.users add column if not exists home_tenant_id uuid references
 comment on column public.users.tenant_id is 'Where the person works now; what they make belongs to it.';
 comment on column public.users.home_tenant_id is
   'The personal tenant from sign-up. Joining another keeps it and what is in it; leaving leads back to it.';
+alter table public.users add column if not exists owner_hints boolean not null default true;
+comment on column public.users.owner_hints is
+  'False for who left a tenant or lost a conversation to somebody else: the policies believe no owner_id of theirs.';
 create index if not exists idx_users_email on public.users (email);
 create index if not exists idx_users_username on public.users (username);
 create index if not exists idx_users_role on public.users (role);

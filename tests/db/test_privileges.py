@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
-    "runtime_status",
+    "runtime_status", "search_messages",
 }  # fmt: skip
 WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
@@ -25,8 +25,8 @@ WORKERS = {
     "worker_finish_execution", "worker_suspend", "worker_settle",
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
 }  # fmt: skip
-POLICIES = {"me", "my_tenant", "my_tenants", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed",
-            "may_upload", "json", "ask_of_task"}  # fmt: skip
+POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin",
+            "can_write", "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task"}  # fmt: skip
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 
