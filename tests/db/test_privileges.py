@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
-    "runtime_status", "audit_head", "audit_verify", "audit_export",
+    "runtime_status", "audit_head", "audit_verify", "audit_export", "search_messages",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
 }  # fmt: skip
@@ -29,8 +29,9 @@ WORKERS = {
     "worker_finish_execution", "worker_suspend", "worker_settle",
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
 }  # fmt: skip
-POLICIES = {"me", "my_tenant", "my_tenants", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed",
-            "may_upload", "json", "ask_of_task", "my_address", "is_acting"}  # fmt: skip
+POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin", "can_write",
+            "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task", "my_address",
+            "is_acting"}  # fmt: skip
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 
