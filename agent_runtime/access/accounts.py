@@ -32,8 +32,10 @@ class Api:
         if not self._made_by_admin(email, password):
             session = asyncio.run(auth.sign_up(self.url, self.publishable_key, email, password))
         session = session or asyncio.run(auth.sign_in(self.url, self.publishable_key, email, password))
-        if session is None:
-            raise ConfigError("Supabase Auth wants e-mail addresses confirmed, and takes no account from the secret key")
+        if session is None or session.user_id is None:
+            raise ConfigError(
+                "Supabase Auth wants e-mail addresses confirmed, and takes no account from the secret key"
+            )
         return session.user_id, session.access_token
 
     def _made_by_admin(self, email: str, password: str) -> bool:

@@ -1,4 +1,4 @@
-"""Every cell tried by HTTP: tables, views and functions by the REST API, files by Storage, with real tokens of real people.
+"""Every cell tried by HTTP: tables, views and functions by REST, files by Storage, with real tokens of real accounts.
 
 What a try changed is read from the database by its owner, never from the answer.
 """
@@ -37,10 +37,17 @@ class Answer:
 
 
 class ByRest:
-    """Tries as anybody who has a key or a token. Reads what happened through `connection`, the owner's, in autocommit."""
+    """Tries as anybody who has a key or a token; reads what happened through `connection`, the owner's."""
 
     def __init__(
-        self, connection: Connection, scene: Scene, catalog: Catalog, *, url: str, keys: dict[str, str], tokens: dict[str, str]
+        self,
+        connection: Connection,
+        scene: Scene,
+        catalog: Catalog,
+        *,
+        url: str,
+        keys: dict[str, str],
+        tokens: dict[str, str],
     ) -> None:
         """`keys` are anon's and service_role's; `tokens` are by the caller's name."""
         self._connection, self._scene, self._catalog = connection, scene, catalog
@@ -52,7 +59,7 @@ class ByRest:
         self._http.close()
 
     def can_try(self, caller: Caller, thing: Thing, verb: Verb) -> bool:
-        """A worker's login has no token, a tool's SQL no HTTP; and HTTP has no verb to truncate, or to move a sequence."""
+        """A worker's login has no token, a tool's SQL no HTTP; and HTTP neither truncates nor reaches a sequence."""
         return (
             caller.role != "agent_worker" and caller.acts_for is None
             and verb != "truncate" and thing.section != "sequences"
@@ -122,7 +129,8 @@ class ByRest:
     def _delete(self, caller: Caller, thing: Thing, rows: list[Row]) -> tuple[set[str], Answer]:
         keys = {row.key for row in rows}
         kept = self._connection.execute(
-            f'select to_jsonb(r) as row from {thing.relation} r where r."{thing.trial.key}" = any (%s)', [array(list(keys))]
+            f'select to_jsonb(r) as row from {thing.relation} r where r."{thing.trial.key}" = any (%s)',
+            [array(list(keys))],
         ).fetchall()
         answer = self._rest(caller, "DELETE", thing, rows=rows)
         gone = keys - self._there(thing, rows, "", [])
@@ -173,7 +181,11 @@ class ByRest:
                 table = self._scene.matrix.thing("tables", trial.fresh)
                 new = self._scene.aimed({"id": "$new"}, None, self._scene.me(caller))["id"]
                 spot = Spot(spot.row, spot.values | {trial.fresh.removesuffix("s"): new})
-                insert(self._connection, table.relation, self._scene.aimed(table.trial.make or {}, spot, self._scene.me(caller)))
+                insert(
+                    self._connection,
+                    table.relation,
+                    self._scene.aimed(table.trial.make or {}, spot, self._scene.me(caller)),
+                )
             arguments = self._scene.aimed(trial.arguments, spot, self._scene.me(caller))
             given = {p.name: _json(value, p.type) for p, value in guessed(parameters, arguments)}
             answer = self._request(caller, "POST", f"/rest/v1/rpc/{thing.name}", body=given)
@@ -223,7 +235,7 @@ class ByRest:
         )
 
     def _upload(self, caller: Caller, spot: Spot) -> tuple[bool, Answer]:
-        path = f"{spot.values['tenant']}/{spot.values['task']}/{self._scene.aimed({'n': '$new'}, None, self._scene.me(caller))['n']}"
+        path = self._scene.aimed({"path": "$tenant/$task/$new"}, spot, self._scene.me(caller))["path"]
         answer = self._object(caller, "POST", path)
         return answer.code is None, answer
 
@@ -232,7 +244,9 @@ class ByRest:
         paths = [row.key for row in rows]
         many = self._storage_request(caller, "POST", "/object/sign/agent-files", {"expiresIn": 60, "paths": paths})
         signed = {
-            one["path"] for one in many.content or [] if isinstance(one, dict) and (one.get("signedURL") or one.get("signedUrl"))
+            one["path"]
+            for one in many.content or []
+            if isinstance(one, dict) and (one.get("signedURL") or one.get("signedUrl"))
         }
 
         def one(path: str) -> Answer:
@@ -271,16 +285,20 @@ class ByRest:
 
     def _version(self, path: str) -> str | None:
         row = self._connection.execute(
-            "select version::text || updated_at as version from storage.objects where bucket_id = 'agent-files' and name = %s",
+            "select version::text || updated_at as version from storage.objects"
+            " where bucket_id = 'agent-files' and name = %s",
             [path],
         ).fetchone()
-        return row and str(row["version"])
+        return str(row["version"]) if row else None
 
     def _buckets(self, caller: Caller, verb: Verb) -> Outcome:
         bucket = f"/bucket/{BUCKET}"
         match verb:
             case "select":
-                one, listed = self._storage_request(caller, "GET", bucket), self._storage_request(caller, "GET", "/bucket")
+                one, listed = (
+                    self._storage_request(caller, "GET", bucket),
+                    self._storage_request(caller, "GET", "/bucket"),
+                )
                 return self._row(Answer(None) if one.code is None or listed.content else one)
             case "insert":
                 name = f"{BUCKET}-{caller.name.replace('_', '-')}"
@@ -316,7 +334,14 @@ class ByRest:
         return {row["key"] for row in found}
 
     def _rest(
-        self, caller: Caller, method: str, thing: Thing, *, rows: list[Row] | None = None, select: str | None = None, body: Any = None
+        self,
+        caller: Caller,
+        method: str,
+        thing: Thing,
+        *,
+        rows: list[Row] | None = None,
+        select: str | None = None,
+        body: Any = None,
     ) -> Answer:
         parameters = {} if select is None else {"select": select}
         if rows:
@@ -382,7 +407,11 @@ def _answer(answer: httpx.Response) -> Answer:
     if code == _HIDDEN:
         code = _hidden(text)
     elif not known:
-        code = "404" if answer.status_code in (400, 401, 403, 404) and code in _STORAGE_SAYS_NO else str(answer.status_code)
+        code = (
+            "404"
+            if answer.status_code in (400, 401, 403, 404) and code in _STORAGE_SAYS_NO
+            else str(answer.status_code)
+        )
     return Answer(code, content, code in ("PGRST202", "PGRST205") or text.startswith("permission denied for"))
 
 
@@ -412,4 +441,3 @@ def _json(value: Any, type_: str) -> Any:
     if type_.endswith("[]") and isinstance(value, str):
         return [one for one in value.strip("{}").split(",") if one]
     return value
-

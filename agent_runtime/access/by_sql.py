@@ -32,7 +32,7 @@ _GUESSES: dict[str, Any] = {
 
 
 class BySql:
-    """Tries as one caller. `blind` tries changes without a condition too, which reads nothing: for a database of its own."""
+    """Tries as one caller. `blind`: changes without a condition too, which read nothing; for a database of its own."""
 
     def __init__(self, connection: Connection, scene: Scene, catalog: Catalog, *, blind: bool = False) -> None:
         self._connection, self._scene, self._catalog, self._blind = connection, scene, catalog, blind
@@ -69,7 +69,8 @@ class BySql:
             case "storage":
                 # Hosted Storage has a trigger against deletions beside it.
                 self._connection.execute(
-                    "select set_config('storage.operation', %s, true), set_config('storage.allow_delete_query', 'true', true)",
+                    "select set_config('storage.operation', %s, true),"
+                    " set_config('storage.allow_delete_query', 'true', true)",
                     [OPERATIONS.get(verb, "")],
                 )
                 if verb == "sign":

@@ -23,7 +23,8 @@ select c.relname as name,
        end as section
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where (n.nspname = 'public' and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') or n.nspname = 'private' and c.relkind in ('r', 'p', 'v', 'm', 'f'))
+where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+  and (n.nspname, c.relkind) <> ('private', 'S')
   -- A partition is reached as its table is; that nothing else is granted on it is held below.
   and not c.relispartition
   and not exists (select from pg_catalog.pg_depend d where d.objid = c.oid and d.deptype = 'e')
@@ -35,7 +36,7 @@ join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 where n.nspname in ('public', 'private') and p.prorettype <> 'trigger'::regtype
   and (
     n.nspname = 'public'
-    or exists (select from unnest(%(roles)s::text[]) role where pg_catalog.has_function_privilege(role, p.oid, 'execute'))
+    or exists (select from unnest(%(roles)s::text[]) r where pg_catalog.has_function_privilege(r, p.oid, 'execute'))
   )
   and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e')
 """
@@ -112,9 +113,7 @@ def _names(connection: Connection, matrix: Matrix) -> list[str]:
         declared, there = {thing.name for thing in matrix.of(section)}, found.get(section, [])
         sentences += [f"{section}: {name} exists, and the matrix has no line for it" for name in set(there) - declared]
         sentences += [f"{section}: {name} is in the matrix, and does not exist" for name in declared - set(there)]
-        sentences += [
-            f"{section}: there are several functions {name}" for name in set(there) if there.count(name) > 1
-        ]
+        sentences += [f"{section}: there are several functions {name}" for name in set(there) if there.count(name) > 1]
     return sorted(sentences)
 
 
@@ -158,7 +157,8 @@ def _published(connection: Connection, matrix: Matrix) -> list[str]:
     ]
     if _value(connection, "select to_regclass('realtime.messages') is not null"):
         rows = connection.execute(
-            "select policyname as name from pg_catalog.pg_policies where schemaname = 'realtime' and tablename = 'messages'"
+            "select policyname as name from pg_catalog.pg_policies"
+            " where schemaname = 'realtime' and tablename = 'messages'"
         )
         topics = set(matrix.realtime.get("policies", []))
         sentences += [
@@ -173,4 +173,3 @@ def _value(connection: Connection, statement: str) -> Any:
     row = connection.execute(statement).fetchone()
     assert row is not None
     return next(iter(row.values()))
-

@@ -25,13 +25,13 @@ VERBS: dict[Section, tuple[Verb, ...]] = {
     "storage": ("select", "insert", "update", "delete", "truncate", "sign"),
     "buckets": ("select", "insert", "update", "delete", "truncate"),
 }
-"""What can be done with the things of each section. Of a sequence `select` reads where it stands and `update` moves it."""
+"""What can be done with what is in each section. Of a sequence: `select` reads where it is, `update` moves it."""
 
 DENIED = "denied"
 WORDS = frozenset({DENIED, "own", "shared", "tenant", "platform", "all", "yes"})
 
 REACHED = frozenset({"AR001", "AR003", "AR004", "AR005", "AR006"})
-"""SQLSTATEs of ours that are raised only for who got as far as the row: a lease that is over, a wrong state, bad input."""
+"""SQLSTATEs of ours for who got as far as the row: a lease that is over, a wrong state, bad input."""
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,10 @@ _WORDS: dict[str, Callable[[Row, Me], bool]] = {
     "own": lambda row, me: me.user is not None and row.user == me.user and row.tenant in (me.tenant, me.home),
     "shared": lambda row, me: row.tenant is not None and row.tenant == me.tenant and row.shared,
     "tenant": lambda row, me: row.tenant is not None and row.tenant == me.tenant,
-    "platform": lambda row, me: row.tenant is None and row.shared,
-    "all": lambda row, me: True,
-    YES: lambda row, me: row.key == YES,
-    DENIED: lambda row, me: False,
+    "platform": lambda row, _: row.tenant is None and row.shared,
+    "all": lambda _, __: True,
+    YES: lambda row, _: row.key == YES,
+    DENIED: lambda _, __: False,
 }
 
 

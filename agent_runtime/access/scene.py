@@ -59,7 +59,7 @@ class Scene:
         return self.people.get(caller.acts_for or caller.name, Me())
 
     def targets(self, caller: Caller) -> list[Spot]:
-        """What the caller's tries are aimed at: their own work, a colleague's, shared and not, and what an outsider shares."""
+        """What tries are aimed at: the caller's own work, a colleague's, shared and not, and an outsider's."""
         me = self.me(caller)
         here = me.tenant if any(spot.row.tenant == me.tenant for spot in self.spots) else self.people["user"].tenant
         others = [spot for spot in self.spots if spot.row.user != me.user]
@@ -182,7 +182,7 @@ def _people(connection: Connection, scene: Scene, sign_up: SignUp) -> None:
 
 
 def make_storage_rows(connection: Connection, scene: Scene) -> None:
-    """What Storage would have written for a bucket and for everybody's file, where there is a Storage and no API to ask."""
+    """What Storage would have written for a bucket and for everybody's file; where no API is asked."""
     note_files(scene)
     insert(connection, "storage.buckets", {"id": BUCKET, "name": BUCKET})
     for row in scene.rows["agent-files"]:
@@ -244,7 +244,8 @@ def _rows(connection: Connection, scene: Scene, thing: Thing, made: list[str]) -
     key = f'r."{thing.trial.key}"'
     found = connection.execute(
         # Where to look and whose it is are the file's own SQL.
-        f"select distinct on (w.user_id, w.tenant_id, w.shared) {key}::text as key, w.user_id::text, w.tenant_id::text, w.shared"
+        f"select distinct on (w.user_id, w.tenant_id, w.shared)"
+        f" {key}::text as key, w.user_id::text, w.tenant_id::text, w.shared"
         f" from {thing.relation} r cross join lateral ({thing.trial.whose}) as w (user_id, tenant_id, shared)"
         f" where {thing.trial.find} or {key} = any (%(made)s)"
         f" order by w.user_id, w.tenant_id, w.shared, {key}",

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from typing import cast
+
+import psycopg
+from psycopg.rows import dict_row
 
 from agent_runtime.access import scene as scenes
 from agent_runtime.access.accounts import Api
@@ -19,7 +23,9 @@ OnCaller = Callable[[Way, str], None]
 """Called with each caller before its cells are tried."""
 
 
-def by_sql(connection: Connection, matrix: Matrix, *, blind: bool = False, on_caller: OnCaller = lambda *_: None) -> Report:
+def by_sql(
+    connection: Connection, matrix: Matrix, *, blind: bool = False, on_caller: OnCaller = lambda *_: None
+) -> Report:
     """Everything by SQL in one transaction that is rolled back, so that nothing stays. As the owner."""
     with connection.transaction(force_rollback=True):
         may_take_on(connection, matrix)
@@ -33,12 +39,18 @@ def by_sql(connection: Connection, matrix: Matrix, *, blind: bool = False, on_ca
 
 
 def sql_findings(
-    connection: Connection, scene: Scene, catalog: Catalog, *, blind: bool = False, on_caller: OnCaller = lambda *_: None
+    connection: Connection,
+    scene: Scene,
+    catalog: Catalog,
+    *,
+    only: frozenset[str] | None = None,
+    blind: bool = False,
+    on_caller: OnCaller = lambda *_: None,
 ) -> list[Finding]:
     """Every cell by SQL; inside a transaction."""
     tries = BySql(connection, scene, catalog, blind=blind)
     findings = []
-    for caller in scene.matrix.callers.values():
+    for caller in _callers(scene, only):
         on_caller("sql", caller.name)
         with tries.acting(caller):
             for thing in scene.matrix.things:
@@ -51,9 +63,16 @@ def sql_findings(
 
 
 def everywhere(
-    connection: Connection, matrix: Matrix, api: Api, *, on_caller: OnCaller = lambda *_: None
+    connection: Connection,
+    matrix: Matrix,
+    api: Api,
+    *,
+    only: frozenset[str] | None = None,
+    on_caller: OnCaller = lambda *_: None,
 ) -> Report:
-    """Everything by SQL and by HTTP. As the owner, in autocommit; what it makes is removed, but for the audit.
+    """Everything by SQL and by HTTP, as everybody or as these callers alone; `connection` is the owner's, in autocommit.
+
+    What it makes is removed, but for the audit.
 
     Raises `Unavailable` when the API does not answer, `AgentRuntimeError` when the scene cannot be set.
     """
@@ -77,8 +96,8 @@ def everywhere(
         scenes.switch_off(connection, scene)
         with connection.transaction(force_rollback=True):
             may_take_on(connection, matrix)
-            findings = sql_findings(connection, scene, catalog, on_caller=on_caller)
-        findings += rest_findings(scene, tries, on_caller=on_caller)
+            findings = sql_findings(connection, scene, catalog, only=only, on_caller=on_caller)
+        findings += rest_findings(scene, tries, only=only, on_caller=on_caller)
         missing = catalog.missing
     finally:
         if tries:
@@ -88,10 +107,12 @@ def everywhere(
     return Report(findings, missing, tuple(left))
 
 
-def rest_findings(scene: Scene, tries: ByRest, *, on_caller: OnCaller = lambda *_: None) -> list[Finding]:
+def rest_findings(
+    scene: Scene, tries: ByRest, *, only: frozenset[str] | None = None, on_caller: OnCaller = lambda *_: None
+) -> list[Finding]:
     """Every cell that can be tried by HTTP."""
     findings = []
-    for caller in scene.matrix.callers.values():
+    for caller in _callers(scene, only):
         on_caller("rest", caller.name)
         for thing in scene.matrix.things:
             for verb in thing.verbs:
@@ -109,9 +130,20 @@ def found(scene: Scene, caller: Caller, thing: Thing, verb: Verb, way: Way, outc
     )
 
 
+def _callers(scene: Scene, only: frozenset[str] | None) -> list[Caller]:
+    return [caller for caller in scene.matrix.callers.values() if only is None or caller.name in only]
+
+
 def _by_rest(thing: Thing, caller: Caller, verb: Verb) -> str:
     # What is in private is not exposed, whatever is granted there.
     return DENIED if thing.schema == "private" else thing.declared(verb, caller)
+
+
+def with_names(connection: psycopg.Connection) -> Connection:
+    """The same connection, whose rows are by name."""
+    named = cast(Connection, connection)
+    named.row_factory = dict_row
+    return named
 
 
 def may_take_on(connection: Connection, matrix: Matrix) -> None:
