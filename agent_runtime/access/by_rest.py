@@ -17,7 +17,7 @@ from postgrest.exceptions import APIError
 from agent_runtime.access.by_sql import came_as_far, guessed
 from agent_runtime.access.catalog import Catalog
 from agent_runtime.access.matrix import Caller, Thing, Verb
-from agent_runtime.access.reach import Outcome, Row, is_refusal
+from agent_runtime.access.reach import NOT_WRITABLE, Outcome, Row, is_refusal
 from agent_runtime.access.scene import BUCKET, Connection, Scene, Spot, array, insert, is_about_a_row, note_files
 from agent_runtime.errors import AgentRuntimeError, Denied, IllegalTransition, InvalidInput, NotFound, Unavailable
 from agent_runtime.person.refusals import refusal
@@ -412,7 +412,8 @@ def _answer(answer: httpx.Response) -> Answer:
             if answer.status_code in (400, 401, 403, 404) and code in _STORAGE_SAYS_NO
             else str(answer.status_code)
         )
-    return Answer(code, content, code in ("PGRST202", "PGRST205") or text.startswith("permission denied for"))
+    lacks = code in ("PGRST202", "PGRST205", *NOT_WRITABLE) or text.startswith("permission denied for")
+    return Answer(code, content, lacks)
 
 
 # The embedded API hides SQLSTATEs that it does not know, ours among them; there the text has to do.

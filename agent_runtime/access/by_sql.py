@@ -13,7 +13,7 @@ from psycopg import sql
 
 from agent_runtime.access.catalog import Catalog, Parameter
 from agent_runtime.access.matrix import Caller, Thing, Trial, Verb
-from agent_runtime.access.reach import Outcome, Row, is_refusal
+from agent_runtime.access.reach import NOT_WRITABLE, Outcome, Row, is_refusal
 from agent_runtime.access.scene import Connection, Scene, Spot, array, as_text, insert, is_about_a_row
 
 OPERATIONS: dict[Verb, str] = {
@@ -245,7 +245,7 @@ class BySql:
         except psycopg.Error as error:
             code = error.sqlstate or type(error).__name__
             lacks = code == "42501" and (error.diag.message_primary or "").startswith("permission denied for")
-            return f"!{code}" if lacks else code
+            return f"!{code}" if lacks or code in NOT_WRITABLE else code
         return None
 
 

@@ -10,8 +10,11 @@ from agent_runtime.access.matrix import DENIED
 
 YES = "yes"
 
-# What a denial may look like. 55000 and 42809: there is nothing to write to, in a view.
-_REFUSED = frozenset({"42501", "AR002", "55000", "42809"})
+NOT_WRITABLE = frozenset({"55000", "42809"})
+"""There is nothing to write to, in a view."""
+
+# What a denial may look like.
+_REFUSED = frozenset({"42501", "AR002"}) | NOT_WRITABLE
 # The API does not expose it, or does not take the token.
 _NOT_EXPOSED = frozenset({"PGRST106", "PGRST202", "PGRST205", "PGRST301", "PGRST302", "PGRST303", "401", "403", "404"})
 

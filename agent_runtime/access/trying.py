@@ -70,7 +70,7 @@ def everywhere(
     only: frozenset[str] | None = None,
     on_caller: OnCaller = lambda *_: None,
 ) -> Report:
-    """Everything by SQL and by HTTP, as everybody or as these callers alone; `connection` is the owner's, in autocommit.
+    """Everything by SQL and by HTTP, as everybody or these callers alone; `connection` is the owner's, in autocommit.
 
     What it makes is removed, but for the audit.
 

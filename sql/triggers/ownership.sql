@@ -32,6 +32,9 @@ begin
   into new.tenant_id, new.user_id, new.agent_id
   from public.conversations c
   where c.id = new.conversation_id;
+  if not found then
+    return new;  -- refused like a task in somebody else's: by the policy
+  end if;
   perform private.require_agent(new.agent_id, new.tenant_id, new.user_id);
   if new.parent_task_id is not null and not exists (
     select from public.tasks p where p.id = new.parent_task_id and p.user_id = new.user_id
@@ -77,7 +80,10 @@ create or replace trigger own_execution
 create or replace function private.own_file() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
-  select t.tenant_id, t.conversation_id into new.tenant_id, new.conversation_id from public.tasks t where t.id = new.task_id;
+  -- To a person, somebody else's task reads as none.
+  select t.tenant_id, t.conversation_id into new.tenant_id, new.conversation_id
+  from public.tasks t
+  where t.id = new.task_id and (private.claimed() is null or t.user_id = private.me());
   if new.tenant_id is null then
     raise exception using errcode = 'AR002', message = format('there is no task %s', new.task_id);
   end if;

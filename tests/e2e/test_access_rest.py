@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
 
 # The loop that the stack's processes belong to: the API is stopped and started.
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 LEFT = "select count(*) as left from auth.users where email like 'access-probe%'"
 LEFT_FILES = "select count(*) as left from storage.objects where name like '%probe%'"
