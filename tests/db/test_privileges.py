@@ -26,7 +26,7 @@ WORKERS = {
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
 }  # fmt: skip
 POLICIES = {"me", "my_tenant", "my_tenants", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed",
-            "may_upload", "json", "ask_of_task"}  # fmt: skip
+            "may_upload", "json", "ask_of_task", "signs_nothing"}  # fmt: skip
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 

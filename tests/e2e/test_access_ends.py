@@ -1,4 +1,4 @@
-"""When access ends, it ends at once, for a token that has long to go: rows, functions and bytes; and no URL outlives it."""
+"""Access ends at once, whatever time a token has left: for rows, functions and bytes. No signed URL outlives it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def test_whose_access_ends_reads_nothing_more(stack: Stack, how: str) -> N
 async def test_nobody_signs_a_url_while_they_may_read_not_even_the_owner(stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.supabase_url, trust_env=False, timeout=60) as http:
         alice, colleague = await new_person(stack, "alice"), await new_person(stack, "colleague")
-        path, task = await shared_file(stack, http, alice, colleague)
+        path, _ = await shared_file(stack, http, alice, colleague)
         folder = path.rsplit("/", 1)[0]
         for who in (alice, colleague):
             for place, body in (
