@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench clean system-demo system-test
+.PHONY: help demo up test check format access bench clean system-demo system-test
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ check: $(VENV)/.dev ## Lint, types, SQL style
 format: $(VENV)/.dev ## Format the Python sources
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+access: $(VENV)/.dev ## Make docs/access.md from sql/access.yaml
+	@$(BIN)/python -m agent_runtime.access.page
 
 bench: $(VENV)/.bench ## Run the benchmarks, beside other queues and runtimes, and print their tables
 	@$(BIN)/python -m bench
@@ -55,7 +58,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
 	@touch $@ $(VENV)/.local
 
-$(VENV)/.bench: $(VENV)/.dev
+$(VENV)/.access: $(VENV)/.dev ## Make docs/access.md from sql/access.yaml
+	@$(BIN)/python -m agent_runtime.access.page
+
+bench: $(VENV)/.dev
 	@echo "Installing what the benchmarks compare with into $(VENV) (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev,bench]'
 	@touch $@

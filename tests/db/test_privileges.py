@@ -31,7 +31,7 @@ WORKERS = {
 }  # fmt: skip
 POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin", "can_write",
             "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task", "my_address",
-            "is_acting"}  # fmt: skip
+            "is_acting", "signs_nothing"}  # fmt: skip
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 
