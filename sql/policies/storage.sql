@@ -67,7 +67,10 @@ begin
   create policy "agent-files: nobody signs a URL to upload" on storage.objects as restrictive
     for insert to authenticated
     with check (bucket_id <> 'agent-files' or (select private.signs_nothing()));
-  create or replace trigger agent_runtime_no_truncate
-    before truncate on storage.objects for each statement execute function private.refuse_truncate();
+  -- Where whoever installs may not, Supabase keeps its tables itself.
+  if pg_catalog.has_table_privilege('storage.objects', 'TRIGGER') then
+    create or replace trigger agent_runtime_no_truncate
+      before truncate on storage.objects for each statement execute function private.refuse_truncate();
+  end if;
 end
 $storage$;
