@@ -218,7 +218,8 @@ class BySql:
     def _any_column(self, thing: Thing) -> str:
         (name,) = self._as_owner(
             "select quote_ident(attname) as key from pg_catalog.pg_attribute"
-            " where attrelid = %s::regclass and attnum > 0 and not attisdropped and attidentity = '' order by attnum limit 1",
+            " where attrelid = %s::regclass and attnum > 0 and not attisdropped and attidentity = ''"
+            " order by attnum limit 1",
             [thing.relation],
         )
         return name

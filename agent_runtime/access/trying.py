@@ -31,9 +31,9 @@ def by_sql(
     blind: bool = False,
     on_caller: OnCaller = lambda *_: None,
 ) -> Report:
-    """Everything by SQL in one transaction that is rolled back, so that nothing stays; as everybody or these callers alone.
+    """Everything by SQL in one transaction that is rolled back, so that nothing stays.
 
-    `connection` is the owner's. `blind`: see `BySql`.
+    As everybody or as these callers alone; `connection` is the owner's. `blind`: see `BySql`.
     """
     with connection.transaction(force_rollback=True):
         may_take_on(connection, matrix)
