@@ -196,3 +196,8 @@ create or replace trigger audit after insert or delete on public.workers
   for each row execute function private.audit();
 create or replace trigger audit_update after update on public.workers
   for each row when (new.stopped_at is distinct from old.stopped_at) execute function private.audit();
+
+create or replace trigger audit after insert or delete on public.credentials
+  for each row execute function private.audit();
+create or replace trigger audit_update after update on public.credentials
+  for each row when (new.last_used_at is not distinct from old.last_used_at) execute function private.audit();
