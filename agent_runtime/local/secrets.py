@@ -5,14 +5,15 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
 from agent_runtime.errors import ConfigError
 from agent_runtime.local.state_file import read_state, write_state
+from agent_runtime.vault.keys import make_key
 
 
 class Secrets(BaseModel):
-    """Passwords of the Postgres roles, and the API's keys."""
+    """Passwords of the Postgres roles, the API's keys, and the vault's."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,6 +26,18 @@ class Secrets(BaseModel):
     publishable_key: str
     secret_key: SecretStr
     jwt_secret: SecretStr
+    # Folders of earlier releases have none: it is made at the next start.
+    vault_key: SecretStr | None = None
+    vault_previous_keys: list[SecretStr] = Field(default_factory=list)
+    """After a change of `vault_key` by hand, until `vault rotate`."""
+
+    @field_serializer("vault_previous_keys")
+    def _reveal_each(self, values: list[SecretStr]) -> list[str]:
+        return [value.get_secret_value() for value in values]
+
+    @field_serializer("vault_key")
+    def _reveal_if_there(self, value: SecretStr | None) -> str | None:
+        return value.get_secret_value() if value else None
 
     @field_serializer("supabase_admin", "postgres", "supabase_api", "agent_worker", "secret_key", "jwt_secret")
     def _reveal(self, value: SecretStr) -> str:
@@ -32,7 +45,8 @@ class Secrets(BaseModel):
 
 
 def generate() -> Secrets:
-    """Fresh ones, of letters, digits, `-` and `_` alone: nothing in them needs quoting in a URL or a shell."""
+    """Fresh ones, of letters, digits, `-` and `_` alone, but for the vault's key, which is in base64: nothing in them
+    needs quoting in a URL or a shell."""
     return Secrets(
         supabase_admin=_password(),
         postgres=_password(),
@@ -41,6 +55,7 @@ def generate() -> Secrets:
         publishable_key=f"sb_publishable_{secrets.token_hex(16)}",
         secret_key=SecretStr(f"sb_secret_{secrets.token_hex(24)}"),
         jwt_secret=SecretStr(secrets.token_urlsafe(48)),
+        vault_key=SecretStr(make_key()),
     )
 
 
@@ -54,9 +69,13 @@ def load_or_generate(path: Path) -> Secrets:
         write_state(path, made.model_dump())
         return made
     try:
-        return Secrets.model_validate(read_state(path))
+        kept = Secrets.model_validate(read_state(path))
     except ValidationError:
         raise ConfigError(f"{path} is damaged: restore it from a backup, or start with another --data-dir") from None
+    if kept.vault_key is None:
+        kept = kept.model_copy(update={"vault_key": SecretStr(make_key())})
+        write_state(path, kept.model_dump())
+    return kept
 
 
 def _password() -> SecretStr:

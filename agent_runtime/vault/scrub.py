@@ -1,10 +1,11 @@
 """Finds secret values in text and bytes, however they are written, and puts `***` in their place.
 
-A content is *read* in several ways, each of which leaves something out or decodes something: without white space, letters
-and digits alone, escapes decoded, hex digits alone, the columns of a dump, decimal numbers. A value that is found in a
-reading is traced back to where it stands. So wrapped base64, a value with a line break in it and `%2F` need no patterns
-of their own. What is found: the value itself in upper and lower case, in base64 (both alphabets, at every alignment), in
-hex, percent-encoded, with the escapes of JSON, C and HTML, once or twice, and as a dump of `xxd`, `hexdump` or `od`.
+A content is *read* in several ways, each of which leaves something out or decodes something: without white space,
+letters and digits alone, escapes decoded, hex digits alone, the columns of a dump, decimal numbers. A value that is found
+in a reading is traced back to where it stands. So wrapped base64, a value with a line break in it and `%2F` need no
+patterns of their own. What is found: the value itself in upper and lower case, in base64 (both alphabets, at every
+alignment), in hex, percent-encoded, with the escapes of JSON, C and HTML, once or twice, and as a dump of `xxd`,
+`hexdump` or `od`.
 
 What is not: a value that was reversed, encrypted, compressed, cut to pieces or spelled with letters in between. Whoever
 may run programs with a secret can write it down in a way that nobody recognises; this is a net, not a wall.
@@ -46,7 +47,8 @@ _ESCAPE = re.compile(
 _C_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 # The columns of a line, and the characters beside them. Possessive, so that hostile lines are read in one pass.
 _DUMP_LINE = re.compile(
-    rb"^[ \t]*+[0-9a-fA-F]{6,16}(?::[ \t]([0-9a-fA-F]++(?: [0-9a-fA-F]++)*+)(?:[ \t]++(.*+))?|[ \t]++([^|>\n]*+)(.*+))$",
+    rb"^[ \t]*+[0-9a-fA-F]{6,16}"
+    rb"(?::[ \t]([0-9a-fA-F]++(?: [0-9a-fA-F]++)*+)(?:[ \t]++(.*+))?|[ \t]++([^|>\n]*+)(.*+))$",
     re.MULTILINE,
 )
 _NUMBER = re.compile(rb"(?<![0-9])[0-9]{1,3}(?![0-9])")
@@ -77,6 +79,11 @@ class Scrubber:
     def __bool__(self) -> bool:
         return bool(self._values)
 
+    @property
+    def count(self) -> int:
+        """How many values it knows; it forgets none."""
+        return len(self._values)
+
     def text(self, text: str) -> str:
         """`text` with `***` for each value."""
         if not self._values or not text:
@@ -89,19 +96,20 @@ class Scrubber:
         """A JSON value with `***` for each secret in its strings, keys included."""
         if not self._values:
             return value
-        scrubbed = self._data(value)
+        scrubbed = self.strings(value)
         if self.holds(json.dumps(scrubbed, ensure_ascii=False, default=str).encode(errors="surrogatepass")):
             # Spread over several strings, or a list of numbers.
             return {"left_out": "it held a secret, spread over several values"}
         return scrubbed
 
-    def _data(self, value: Any) -> Any:
+    def strings(self, value: Any) -> Any:
+        """The same, string by string: the shape stays."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self._data(item) for key, item in value.items()}
+            return {self.text(str(key)): self.strings(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self._data(item) for item in value]
+            return [self.strings(item) for item in value]
         return value
 
     def holds(self, content: bytes) -> bool:
@@ -220,7 +228,9 @@ class _Way:
 class _Reading:
     """Bytes that were made of others, run by run. A run that was decoded counts as a whole."""
 
-    def __init__(self, data: bytes, parent: _Reading | None = None, runs: list[tuple[int, int, int]] | None = None) -> None:
+    def __init__(
+        self, data: bytes, parent: _Reading | None = None, runs: list[tuple[int, int, int]] | None = None
+    ) -> None:
         """`runs` are (length here, start in the parent, end in the parent)."""
         self.data = data
         self._parent = parent

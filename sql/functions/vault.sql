@@ -133,16 +133,20 @@ begin
 end
 $$;
 
-create or replace function public.vault_wrapped(p_key_id text) returns setof jsonb
+create or replace function public.vault_wrapped(p_key_id text) returns jsonb
 language sql stable security definer set search_path = '' as $$
-  select jsonb_build_object(
-    'id', c.id, 'tenant_id', c.tenant_id, 'user_id', c.user_id, 'scope', c.scope, 'name', c.name, 'key_id', c.key_id,
-    'wrapped_key', encode(s.wrapped_key, 'hex')
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object(
+        'id', c.id, 'tenant_id', c.tenant_id, 'user_id', c.user_id, 'scope', c.scope, 'name', c.name, 'key_id', c.key_id,
+        'wrapped_key', encode(s.wrapped_key, 'hex')
+      )
+      order by c.id
+    ), '[]'
   )
   from public.credentials c
   join private.sealed_credentials s on s.credential_id = c.id
   where c.key_id <> p_key_id
-  order by c.id
 $$;
 comment on function public.vault_wrapped(text) is 'The wrapped data keys that another master key than p_key_id opens, for the rotation; no values.';
 
@@ -310,7 +314,7 @@ begin
   if found then
     raise exception using
       errcode = 'AR005',
-      message = format('tools.config is not for secrets, and %s looks like one: put it into the vault, and here {{credential:NAME}}', to_jsonb(v_at));
+      message = format('tools.config is not for secrets, and %s looks like one: put it into the vault, and its name here', to_jsonb(v_at));
   end if;
   return new;
 end
