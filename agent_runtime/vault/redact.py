@@ -1,4 +1,4 @@
-"""Takes secrets out of a workspace before anything of it is stored: a command may have written there what it was given."""
+"""Takes secrets out of a workspace before any of it is stored: a command may have written there what it was given."""
 
 from __future__ import annotations
 

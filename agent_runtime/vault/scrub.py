@@ -1,9 +1,9 @@
 """Finds secret values in text and bytes, however they are written, and puts `***` in their place.
 
 A content is *read* in several ways, each of which leaves something out or decodes something: without white space,
-letters and digits alone, escapes decoded, hex digits alone, the columns of a dump, decimal numbers. A value that is found
-in a reading is traced back to where it stands. So wrapped base64, a value with a line break in it and `%2F` need no
-patterns of their own. What is found: the value itself in upper and lower case, in base64 (both alphabets, at every
+letters and digits alone, escapes decoded, hex digits alone, the columns of a dump, decimal numbers. A value that is
+found in a reading is traced back to where it stands. So wrapped base64, a value with a line break in it and `%2F` need
+no patterns of their own. What is found: the value itself in upper and lower case, in base64 (both alphabets, at every
 alignment), in hex, percent-encoded, with the escapes of JSON, C and HTML, once or twice, and as a dump of `xxd`,
 `hexdump` or `od`.
 
@@ -20,7 +20,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import accumulate
 from typing import Any
 
@@ -40,10 +40,19 @@ _SPACE = bytes(range(0x21)) + b"\x7f"
 _SIGNS = bytes(sign for sign in range(0x80) if not chr(sign).isalnum())
 _NOT_HEX = bytes(sign for sign in range(0x100) if chr(sign) not in "0123456789abcdefABCDEF")
 _BASE64_SIGN = re.compile(rb"[a-z0-9+/_-]")
-_ESCAPE = re.compile(
-    rb"%[0-9a-fA-F]{2}|\\u\{?[0-9a-fA-F]{4,6}\}?|\\x[0-9a-fA-F]{2}|\\[0-7]{3}|\\[nrtbfv\"'/\\]"
-    rb"|&#[0-9]{1,7};|&#[xX][0-9a-fA-F]{1,6};|&[a-zA-Z]{2,6};"
+_PERCENT, _BACKSLASH, _ENTITY = (
+    rb"%[0-9a-fA-F]{2}",
+    rb"\\u\{?[0-9a-fA-F]{4,6}\}?|\\x[0-9a-fA-F]{2}|\\[0-7]{3}|\\[nrtbfv\"'/\\]",
+    rb"&#[0-9]{1,7};|&#[xX][0-9a-fA-F]{1,6};|&[a-zA-Z]{2,6};",
 )
+_ESCAPES = [
+    # One kind at a time: a value may itself hold what looks like an escape of another.
+    (b"%+", re.compile(_PERCENT)),
+    (b"\\", re.compile(_BACKSLASH)),
+    (b"&", re.compile(_ENTITY)),
+    (b"%\\&", re.compile(b"|".join([_PERCENT, _BACKSLASH, _ENTITY]))),
+]
+"""The signs by which each kind is known, and the kind."""
 _C_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 # The columns of a line, and the characters beside them. Possessive, so that hostile lines are read in one pass.
 _DUMP_LINE = re.compile(
@@ -163,9 +172,15 @@ class Scrubber:
         if self._letters:
             yield _Way(self._letters, _without(_SIGNS), _traced_without(_SIGNS))
         yield _Way(self._hex, _hex_digits, _traced_hex_digits)
-        if any(sign in content for sign in b"%\\&+"):
-            for times in (1, 2):
-                yield _Way(self._unplussed, partial(_unescaped, times=times), partial(_traced_unescaped, times=times))
+        for signs, escapes in _ESCAPES:
+            if any(sign in content for sign in signs):
+                patterns, leave_out = (self._unplussed, _SPACE + b"+") if b"+" in signs else (self._plain, _SPACE)
+                for times in (1, 2):
+                    yield _Way(
+                        patterns,
+                        partial(_unescaped, escapes=escapes, times=times, leave_out=leave_out),
+                        partial(_traced_unescaped, escapes=escapes, times=times, leave_out=leave_out),
+                    )
         if _DUMP_LINE.search(content):
             for columns, patterns, leave_out in (
                 ((1, 3), self._hex, _NOT_HEX), ((2, 4), self._letters, _SIGNS), ((3,), self._letters, _SIGNS),
@@ -292,12 +307,12 @@ def _base64_pieces(value: bytes, alphabet: bytes) -> list[_Pattern]:
 
 
 def _hex_forms(value: bytes) -> list[bytes]:
-    """As bytes, and as the two-byte words that `od -x` and `hexdump` show, at both alignments."""
-
-    def swapped(given: bytes) -> bytes:
-        return b"".join(given[at : at + 2][::-1] for at in range(0, len(given) - len(given) % 2, 2))
-
-    return [written.hex().encode() for written in (value, swapped(value), swapped(value[1:]))]
+    """As bytes, and as the two-byte words that `hexdump` (in hex) and `od` (in octal) show, at both alignments."""
+    forms = [value.hex()]
+    for given in (value, value[1:]):
+        words = [int.from_bytes(given[at : at + 2], "little") for at in range(0, len(given) - len(given) % 2, 2)]
+        forms += ["".join(f"{word:04x}" for word in words), "".join(f"{word:06o}" for word in words)]
+    return [form.encode() for form in forms]
 
 
 def _without(signs: bytes) -> Callable[[bytes], bytes]:
@@ -305,8 +320,12 @@ def _without(signs: bytes) -> Callable[[bytes], bytes]:
 
 
 def _traced_without(signs: bytes) -> Callable[[bytes], _Reading]:
-    runs = re.compile(b"[^" + re.escape(signs) + b"]+")
-    return lambda content: _Reading(content).keep(runs)
+    return lambda content: _Reading(content).keep(_other_than(signs))
+
+
+@cache
+def _other_than(signs: bytes) -> re.Pattern[bytes]:
+    return re.compile(b"[^" + re.escape(signs) + b"]+")
 
 
 _HEX_PREFIX = re.compile(rb"\\x|0[xX]")
@@ -323,21 +342,17 @@ def _traced_hex_digits(content: bytes) -> _Reading:
     return _Reading(content).decode(_HEX_PREFIX, lambda _: b"").keep(_HEX_RUN)
 
 
-_NOT_SPACE_OR_PLUS = re.compile(b"[^" + re.escape(_SPACE) + rb"+]+")
-_SPACE_AND_PLUS = _SPACE + b"+"
-
-
-def _unescaped(content: bytes, times: int) -> bytes:
+def _unescaped(content: bytes, escapes: re.Pattern[bytes], times: int, leave_out: bytes) -> bytes:
     for _ in range(times):
-        content = _ESCAPE.sub(lambda escape: _plain(escape[0]), content)
-    return content.translate(None, _SPACE_AND_PLUS).lower()
+        content = escapes.sub(lambda escape: _plain(escape[0]), content)
+    return content.translate(None, leave_out).lower()
 
 
-def _traced_unescaped(content: bytes, times: int) -> _Reading:
+def _traced_unescaped(content: bytes, escapes: re.Pattern[bytes], times: int, leave_out: bytes) -> _Reading:
     reading = _Reading(content)
     for _ in range(times):
-        reading = reading.decode(_ESCAPE, _plain)
-    return reading.keep(_NOT_SPACE_OR_PLUS)
+        reading = reading.decode(escapes, _plain)
+    return reading.keep(_other_than(leave_out))
 
 
 def _plain(escape: bytes) -> bytes:
@@ -359,10 +374,8 @@ def _plain(escape: bytes) -> bytes:
 
 
 def _dump(groups: tuple[int, ...], leave_out: bytes) -> tuple[Callable[[bytes], bytes], Callable[[bytes], _Reading]]:
-    runs = re.compile(b"[^" + re.escape(leave_out) + b"]+")
-
     def traced(content: bytes) -> _Reading:
-        return _Reading(content).keep(_DUMP_LINE, groups).keep(runs)
+        return _Reading(content).keep(_DUMP_LINE, groups).keep(_other_than(leave_out))
 
     return lambda content: traced(content).data, traced
 

@@ -45,7 +45,8 @@ $$;
 comment on function private.credential_owner(text, text) is
   'Whose a credential is that the caller puts or removes: set by who asks, never by what is asked. Raises 42501.';
 
-create or replace function private.credential_named(p_name text, p_scope text, p_tenant uuid, p_user uuid) returns public.credentials
+create or replace function private.credential_named(p_name text, p_scope text, p_tenant uuid, p_user uuid)
+returns public.credentials
 language sql stable security definer set search_path = '' as $$
   select c
   from public.credentials c
