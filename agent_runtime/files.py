@@ -65,7 +65,7 @@ class TaskFiles:
         secrets: Scrubber | None = None,
     ) -> None:
         self._workspace = workspace
-        self._redactor = Redactor(workspace, secrets or Scrubber())
+        self._redactor = Redactor(workspace, Scrubber() if secrets is None else secrets)
         self._storage = storage
         self._task = task
         self._file_limit_bytes = int(config.get("file_upload_max_size") or FILE_LIMIT_BYTES)

@@ -48,7 +48,7 @@ async def execute(
         log.exception("tool_crashed", tool=tool.name, execution_id=str(context.execution_id))
         text = f"{tool.name} broke on this call ({type(error).__name__}); repeating it will not help, try another way"
         result = ToolResult(content=text, failed=True)
-    scrubber = scrubber or Scrubber()
+    scrubber = Scrubber() if scrubber is None else scrubber
     # Before it is cut: a half of a secret is not found, and the whole text may go to a file.
     content = scrubber.text(clean(result.content))
     return Outcome(
