@@ -11,6 +11,7 @@ from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.snapshot import Entry, Snapshot
 from agent_runtime.toolbox.workspace import FILE_LIMIT_BYTES, Workspace
 from agent_runtime.vault.scrub import MARK, WINDOW_BYTES, Scrubber
+from agent_runtime.vault.unpack import unpacked
 
 log = structlog.get_logger()
 
@@ -75,7 +76,7 @@ class Redactor:
         try:
             with self._workspace.open(path) as file:
                 content = file.read(FILE_LIMIT_BYTES + 1)
-                found = self._scrubber.holds(content)
+                found = self._scrubber.holds(content) or any(map(self._scrubber.holds, unpacked(content)))
                 # The rest of a long one, each window with the end of the one before it.
                 before = content[-self._scrubber.longest_bytes :]
                 while not found and len(content) > FILE_LIMIT_BYTES and (window := file.read(WINDOW_BYTES)):
