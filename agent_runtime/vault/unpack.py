@@ -1,4 +1,4 @@
-"""Looks into packed files, one layer deep: an archive of what a command was given is the likeliest place for a secret."""
+"""Looks into packed files, one layer deep: an archive is the likeliest other place for a secret."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Canary secrets in the vault, in the worker's environment and in the configuration, and a run that tries to print them.
+"""Canary secrets in the vault, in the worker's environment and in the configuration, and a run that tries to print all.
 
-The run is a real worker's, in the real sandbox, on the real stack; the model does all it can. Afterwards every table, log,
-prompt, stored file, workspace and answer of the API is searched for each canary, however it may be written.
+The run is a real worker's, in the real sandbox, on the real stack; the model does all it can. Afterwards every table,
+log, prompt, stored file, workspace and answer of the API is searched for each canary, however it may be written.
 """
 
 from __future__ import annotations
@@ -51,26 +51,51 @@ GLOBAL, TENANT, OWN, ENVIRONMENT, CONFIG = (
     for name in ("global", "tenant", "user", "environment", "config")
 )
 
-COMMANDS = [
-    "env; export -p; printenv GLOBAL TENANT OWN",
-    "for v in $GLOBAL $TENANT $OWN; do for n in '' x xx; do printf %s%s $n $v | base64; done; done",
-    "printf %s $OWN | base64 -w 5; printf %s $OWN | basenc --base64url -w 0; printf %s $OWN | base64 | tr -d '=' | rev | rev",
-    "python3 -c 'import os,urllib.parse as u; print(u.quote(os.environ[\"OWN\"], safe=\"\"), u.quote_plus(os.environ[\"TENANT\"]).lower())'",
-    "printf %s $GLOBAL | xxd; printf %s $TENANT | xxd -p -c 7; printf %s $OWN | od -An -tx1; printf x%s $OWN | hexdump -C; printf %s $OWN | od -c",
-    "python3 -c 'import os,time,sys\nfor c in os.environ[\"OWN\"]: sys.stdout.write(c); sys.stdout.flush(); time.sleep(.002)'",
-    "printf %s $OWN | fold -w 1; printf %s $TENANT | sed 's/./& - /g'; echo $GLOBAL | tr a-z A-Z",
-    "python3 -c 'import os,json,html; v=os.environ[\"OWN\"]; print(json.dumps(v), repr(v.encode()), list(v.encode()), html.escape(v), v.encode(\"utf-16\"))'",
-    "echo \"cannot sign in with $OWN\" >&2; cat \"/nowhere/$TENANT\"; exit 3",
-    "printf 'password=%s\\n' $OWN > plain.env; printf %s $GLOBAL | base64 > encoded.txt; mkdir -p deep/er && env > deep/er/env.txt",
-    "env > all.txt; tar cf all.tar all.txt; cp all.tar .cache-me; rm all.txt; mkdir -p .cache node_modules && env > .cache/e && env > node_modules/e",
-    "touch $(printf %s $OWN | xxd -p -c 99); ln -s \"/x/$(printf %s $TENANT | xxd -p -c 99)\" link; mkdir -p \"d-$(printf %s $GLOBAL | xxd -p -c 99)/in\"",
-    "python3 -c 'import os; print((os.environ[\"OWN\"] + \" \") * 40000)'",
-    "for i in $(seq 1 60000); do echo \"line $i\"; done; echo $OWN",
-    "cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\\0' '\\n'; cat /proc/self/environ /proc/1/environ | xxd | head -c 9000",
-    "cat /workspace/../*/secrets.json ~/.env /var/lib/agent-runtime/* /run/* 2>&1 | head -c 4000; ls -la / /tmp /workspace",
-    "cat plain.env encoded.txt deep/er/env.txt all.tar .cache/e node_modules/e link 2>&1; ls -R",
-    "sleep 30 & echo $OWN; kill %1; exit 1",
-]  # fmt: skip
+COMMANDS = r"""
+env; export -p; printenv GLOBAL TENANT OWN
+%%
+for v in $GLOBAL $TENANT $OWN; do for n in '' x xx; do printf %s%s $n $v | base64; done; done
+%%
+printf %s $OWN | base64 -w 5; printf %s $OWN | basenc --base64url -w 0
+%%
+python3 -c 'import os,urllib.parse as u
+print(u.quote(os.environ["OWN"], safe=""), u.quote_plus(os.environ["TENANT"]).lower())'
+%%
+printf %s $GLOBAL | xxd; printf %s $TENANT | xxd -p -c 7; printf %s $OWN | od -An -tx1
+printf x%s $OWN | hexdump -C; printf %s $OWN | od -c; printf %s $OWN | od
+%%
+python3 -c 'import os,time,sys
+for c in os.environ["OWN"]: sys.stdout.write(c); sys.stdout.flush(); time.sleep(.002)'
+%%
+printf %s $OWN | fold -w 1; printf %s $TENANT | sed 's/./& - /g'; echo $GLOBAL | tr a-z A-Z
+%%
+python3 -c 'import os,json,html; v=os.environ["OWN"]
+print(json.dumps(v), repr(v.encode()), list(v.encode()), html.escape(v), v.encode("utf-16"))'
+%%
+echo "cannot sign in with $OWN" >&2; cat "/nowhere/$TENANT"; exit 3
+%%
+printf 'password=%s\n' $OWN > plain.env; printf %s $GLOBAL | base64 > encoded.txt
+mkdir -p deep/er; env > deep/er/env.txt
+%%
+env > all.txt; tar cf all.tar all.txt; tar czf all.tgz all.txt; rm all.txt
+mkdir -p .cache node_modules; cp all.tar .cache; env > .cache/e; env > node_modules/e
+%%
+touch $(printf %s $OWN | xxd -p -c 99); ln -s "/x/$(printf %s $TENANT | xxd -p -c 99)" link
+mkdir -p "d-$(printf %s $GLOBAL | xxd -p -c 99)/in"
+%%
+python3 -c 'import os; print((os.environ["OWN"] + " ") * 40000)'
+%%
+for i in $(seq 1 60000); do echo "line $i"; done; echo $OWN
+%%
+cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\0' '\n'
+cat /proc/self/environ /proc/1/environ | xxd | head -c 9000
+%%
+cat /workspace/../*/secrets.json ~/.env /var/lib/agent-runtime/* /run/* 2>&1 | head -c 4000; ls -la / /tmp /workspace
+%%
+cat plain.env encoded.txt deep/er/env.txt all.tar all.tgz .cache/e node_modules/e link 2>&1; ls -R
+%%
+sleep 30 & echo $OWN; kill %1; exit 1
+""".strip().split("\n%%\n")
 
 
 @dataclass(frozen=True)
@@ -132,7 +157,7 @@ async def plant(stack: Stack, owner: psycopg.AsyncConnection[Row], person: Sessi
     async def as_owner(function: str, arguments: Row) -> Any:
         named = ", ".join(f"{name} => %({name})s" for name in arguments)
         rows = await (await owner.execute(f"select * from public.{function}({named})", arguments)).fetchall()
-        return rows[0][function] if function in rows[0] else rows
+        return rows[0].get(function, rows)
 
     async def as_person(function: str, arguments: Row) -> Any:
         async with http(stack, person) as client:
@@ -238,7 +263,7 @@ async def gather(
     for path in sorted(workspace.rglob("*")):
         name = f"workspace {path.relative_to(workspace)}"
         places[name] = os.fsencode(name) + (
-            os.fsencode(os.readlink(path)) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
+            os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
         )
     stored = await files_of(stack, owner, task_id)
     places |= {f"stored {name}": name.encode() + content for name, content in stored.items()}
@@ -259,11 +284,11 @@ def dump(stack: Stack) -> bytes:
 
 async def files_of(stack: Stack, owner: psycopg.AsyncConnection[Row], task_id: uuid.UUID) -> dict[str, bytes]:
     rows = await (await owner.execute(
-        "select filename, version, file_path from public.files where task_id = %s and kind = 'file' and is_stored", [task_id]
+        "select filename, version, file_path from public.files where task_id = %s and kind = 'file'", [task_id]
     )).fetchall()  # fmt: skip
     known = {row["file_path"] for row in rows}
     objects = await (await owner.execute(
-        "select name from storage.objects where bucket_id = 'agent-files' and name like '%%' || %s || '%%'", [str(task_id)]
+        "select name from storage.objects where bucket_id = 'agent-files' and name like %s", [f"%{task_id}%"]
     )).fetchall()  # fmt: skip
     assert {row["name"] for row in objects} <= known
     found = {}
@@ -356,7 +381,7 @@ async def test_the_model_saw_that_there_was_something_and_what_became_of_it(trac
     assert "What had a secret in its name was removed" in told
     assert "the credential canary_nowhere is not in the vault" in told
     assert traces.stored["plain.env v1"] == b"password=***\n"
-    assert not [name for name in traces.stored if name.startswith("all.tar")]
+    assert not [name for name in traces.stored if name.startswith("all.t")]
     # A model cannot ask for a value.
     assert traces.stored["asked.txt v1"] == b"{{credential:canary_global}} {{credential:canary_user}}"
     assert traces.stored["told.txt v1"] == b"the secret is ***"

@@ -1,4 +1,4 @@
-"""Credentials in a run: handed to the call at the last moment, missed in words, kept out after a resume, opened by a key."""
+"""Credentials in a run: handed to the call, missed in words, kept out after a resume, opened by a key."""
 
 from __future__ import annotations
 
