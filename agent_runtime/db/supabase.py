@@ -59,7 +59,8 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r" has not been approved$|^the approval of tool execution ", "AR004"),
         (
             r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has "
-            r"|^tools\.config is not for |^that is not a name of a credential|^a user's credential is not |^AGENT_RUNTIME_VAULT_KEY is not ",
+            r"|^tools\.config is not for "
+            r"|^that is not a name of a credential|^a user's credential is not |^AGENT_RUNTIME_VAULT_KEY is not ",
             "AR005",
         ),
         (r"^limit \w+ reached: ", "AR006"),
