@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent_runtime.errors import ConfigError
-from agent_runtime.vault.keys import MasterKey
+from agent_runtime.vault.keys import SUPABASE, MasterKey
 
 _LIST_SIGNS = str.maketrans('[]",', "    ")
 
@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     supabase_publishable_key: str | None = Field(default=None, validation_alias="SUPABASE_PUBLISHABLE_KEY")
     supabase_secret_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SECRET_KEY")
 
-    vault_key: SecretStr | None = Field(default=None, description="Opens the vault: 32 bytes in base64.")
+    vault_key: SecretStr | None = Field(default=None, description="Opens the vault: 32 bytes in base64, or `supabase`.")
     vault_previous_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list, description="Keys before it, which still open what `vault rotate` has not wrapped anew."
     )
@@ -97,7 +97,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_key(cls, value: Any) -> Any:
         for key in value if isinstance(value, list) else [value]:
-            if key is not None:
+            if key is not None and key.get_secret_value() != SUPABASE:
                 MasterKey.parse(key.get_secret_value())
         return value
 

@@ -265,7 +265,7 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
             ) from None
         require_known_version(SchemaStatus(installed=known["schema_version"]))
         if (known["schema_version"] or 0) >= VAULT_SINCE_VERSION:
-            keys = Keyring.of(settings)
+            keys = await Keyring.of(settings).opened(store.master_keys)
             keys.require(await store.unknown_vault_keys(keys.ids))
         yield Worker(settings, store, keeper, TaskRunner(settings, store, storage, registry, sandbox, keeper), storage)
 

@@ -142,7 +142,7 @@ def _as_person(
     async def main(person: Any) -> T:
         here = person.session.supabase_url == running.get("supabase_url")
         keys = _keys(settings, running if here else {})
-        if seals:
+        if seals and not keys.is_in_supabase:
             _ = keys.current
         return await work(Vault(person.call_function, keys), scope)
 
@@ -171,7 +171,8 @@ async def _as_operator(
         opened = Vault(store.call, keys)
         try:
             if seals:
-                _ = keys.current
+                if not keys.is_in_supabase:
+                    _ = keys.current
                 await opened.require_keys()
             return await work(opened, scope)
         except psycopg.errors.UndefinedFunction:

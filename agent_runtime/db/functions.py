@@ -89,6 +89,11 @@ class Store(ABC):
         unknown: list[str] = answer["unknown"]
         return unknown
 
+    async def master_keys(self) -> list[str] | None:
+        """The vault's master keys, where Supabase Vault keeps them; None where there is no such extension."""
+        keys: list[str] | None = await self._call("vault_master_keys")
+        return keys
+
     async def credentials(self, lease: Lease, execution_id: UUID | None, names: Sequence[str]) -> list[Sealed]:
         """The credentials of these names that the running call may have, sealed; without a call, those that calls of
         the task have had. What is not to be had is left out."""

@@ -56,9 +56,10 @@ class RunSecrets:
         if not names:
             return config
         values: dict[str, str] = {}
+        keys = await self._keys.opened(self._store.master_keys)
         for sealed in await self._store.credentials(self._lease, execution_id, names):
             try:
-                values[sealed.name] = unseal(sealed, self._keys)
+                values[sealed.name] = unseal(sealed, keys)
             except Unsealable as error:
                 raise ToolRefused(f"{tool} cannot run: {error}. Tell the person; repeating it will not help") from None
             if len(values[sealed.name]) < MIN_CHARACTERS:
@@ -78,9 +79,10 @@ class RunSecrets:
         names = {name for tool in context.tools if tool.name in used for name in _named_in(tool.config)}
         if not names:
             return
+        keys = await self._keys.opened(self._store.master_keys)
         for sealed in await self._store.credentials(self._lease, None, sorted(names)):
             try:
-                self._learn([unseal(sealed, self._keys)])
+                self._learn([unseal(sealed, keys)])
             except Unsealable as error:
                 log.warning("a credential that this task used cannot be looked for", reason=str(error))
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 CURRENT, PREVIOUS = "AGENT_RUNTIME_VAULT_KEY", "AGENT_RUNTIME_VAULT_PREVIOUS_KEYS"
+SUPABASE = "supabase"
+"""As the current key: the master keys are kept by the database's extension Supabase Vault."""
 HOW_TO_MAKE = "make one with `openssl rand -base64 32`"
 
 
@@ -45,7 +47,11 @@ class MasterKey:
 class Keyring:
     """The current key, which seals, and those before it, which still open."""
 
-    def __init__(self, current: MasterKey | None, previous: Iterable[MasterKey] = ()) -> None:
+    def __init__(
+        self, current: MasterKey | None, previous: Iterable[MasterKey] = (), *, is_in_supabase: bool = False
+    ) -> None:
+        self.is_in_supabase = is_in_supabase
+        """The keys are kept by Supabase Vault, and `opened` gets them."""
         self._current = current
         known = [*([current] if current else []), *previous]
         self._by_id = {key.id: key for key in reversed(known)}
@@ -55,11 +61,27 @@ class Keyring:
     @classmethod
     def of(cls, settings: Settings) -> Keyring:
         """Those of the settings, which have been checked."""
-        current = settings.vault_key
+        current = settings.vault_key.get_secret_value() if settings.vault_key else None
         return cls(
-            MasterKey.parse(current.get_secret_value()) if current else None,
+            MasterKey.parse(current) if current and current != SUPABASE else None,
             [MasterKey.parse(key.get_secret_value()) for key in settings.vault_previous_keys],
+            is_in_supabase=current == SUPABASE,
         )
+
+    async def opened(self, ask: Callable[[], Awaitable[list[str] | None]]) -> Keyring:
+        """This keyring, or the one that Supabase Vault keeps; `ask` calls `vault_master_keys`.
+
+        Raises `ConfigError` when the database does not have the extension.
+        """
+        if not self.is_in_supabase:
+            return self
+        kept = await ask()
+        if kept is None:
+            raise ConfigError(
+                f"{CURRENT} is {SUPABASE}, and the database has no Supabase Vault: give a key; {HOW_TO_MAKE}"
+            )
+        keys = [MasterKey.parse(text) for text in kept]
+        return Keyring(keys[0] if keys else None, [*keys[1:], *self._by_id.values()], is_in_supabase=True)
 
     @property
     def current(self) -> MasterKey:

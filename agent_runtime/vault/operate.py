@@ -63,7 +63,7 @@ class Vault:
         Raises `InvalidInput` for a value that cannot be one, `ConfigError` without the master key.
         """
         check_value(value)
-        key = self._keys.current
+        key = (await self._opened(make=True)).current
         owner = {"p_name": name, "p_scope": scope, "p_tenant": tenant}
         slot = Slot.model_validate(await self._call("vault_slot", owner))
         sealed = seal(value, slot, key)
@@ -91,15 +91,19 @@ class Vault:
 
     async def require_keys(self) -> None:
         """Raises `ConfigError` when the keys here are not all that credentials are sealed with. For the operator."""
-        answer = await self._call("vault_keys", {"p_key_ids": self._keys.ids})
-        self._keys.require(answer["unknown"])
+        keys = await self._opened(make=True)
+        answer = await self._call("vault_keys", {"p_key_ids": keys.ids})
+        keys.require(answer["unknown"])
 
     async def rotate(self) -> Rotation:
         """Wrap every data key anew with the current master key, row by row; workers that have both go on meanwhile.
 
-        Raises `ConfigError` without a current key.
+        Where Supabase Vault keeps the keys, it makes a new one first. Raises `ConfigError` without a current key.
         """
-        current, done, failed = self._keys.current, 0, dict[UUID, str]()
+        if self._keys.is_in_supabase:
+            await self._call("vault_new_key", {})
+        keys = await self._opened()
+        current, done, failed = keys.current, 0, dict[UUID, str]()
         while True:
             rows = await self._call("vault_wrapped", {"p_key_id": current.id})
             left = [row for row in map(WrappedKey.model_validate, rows) if row.id not in failed]
@@ -107,7 +111,7 @@ class Vault:
                 return Rotation(done, list(failed.values()))
             for row in left:
                 try:
-                    fresh = rewrap(row, self._keys)
+                    fresh = rewrap(row, keys)
                 except Unsealable as error:
                     failed[row.id] = str(error)
                     continue
@@ -121,6 +125,18 @@ class Vault:
                         "p_key_id": fresh.key_id,
                     },
                 )
+
+    async def _opened(self, *, make: bool = False) -> Keyring:
+        """The keys; with `make`, a first one where Supabase Vault keeps them and has none."""
+
+        async def ask() -> list[str] | None:
+            kept: list[str] | None = await self._call("vault_master_keys", {})
+            if kept == [] and make:
+                await self._call("vault_new_key", {})
+                kept = await self._call("vault_master_keys", {})
+            return kept
+
+        return await self._keys.opened(ask)
 
 
 def check_value(value: str) -> None:

@@ -184,6 +184,47 @@ $$;
 comment on function public.vault_keys(text[]) is
   'Which keys credentials are sealed with that are not among these, the current one first. A worker asks at its start.';
 
+-- Where the extension Supabase Vault is, it can keep the master keys: AGENT_RUNTIME_VAULT_KEY=supabase. Its own key is with
+-- Supabase and in no backup; but whoever owns the database can ask it.
+
+create or replace function public.vault_master_keys() returns text[]
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_keys text[];
+begin
+  if to_regclass('vault.decrypted_secrets') is null then
+    return null;
+  end if;
+  execute $q$
+    select array_agg(s.decrypted_secret order by s.created_at desc, length(s.name) desc, s.name desc)
+    from vault.decrypted_secrets s
+    where s.name like 'agent-runtime vault key %'
+  $q$
+  into v_keys;
+  return coalesce(v_keys, '{}');
+end
+$$;
+comment on function public.vault_master_keys() is
+  'The master keys that Supabase Vault keeps, the current one first; null without the extension.';
+
+create or replace function public.vault_new_key() returns void
+language plpgsql security definer set search_path = '' as $$
+declare
+  -- Each of the four has 122 random bits from the strong source of the server; the key is their digest.
+  v_key constant bytea := sha256(
+    uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+  );
+begin
+  -- One at a time: two first keys would be one too many.
+  lock table private.vault_keys in share row exclusive mode;
+  execute 'select vault.create_secret($1, $2, $3)'
+  using
+    encode(v_key, 'base64'), format('agent-runtime vault key %s', cardinality(public.vault_master_keys()) + 1),
+    'Opens the credentials of agent-runtime. Without it they are lost.';
+end
+$$;
+comment on function public.vault_new_key() is 'Makes a new current master key within Supabase Vault; only workers and operators are told it.';
+
 create or replace function private.credentials_named_in(p_config jsonb) returns setof text
 language sql immutable set search_path = '' as $$
   select distinct m.found[1]

@@ -23,6 +23,8 @@ declare
     "vault_wrapped(text)": "service_role",
     "vault_rewrap(uuid, text, text, text)": "service_role",
     "vault_keys(text[])": "agent_worker, service_role",
+    "vault_master_keys()": "agent_worker, service_role",
+    "vault_new_key()": "service_role",
     "worker_credentials(uuid, uuid, uuid, text[])": "agent_worker, service_role"
   }';
   v_function text;

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from agent_runtime.errors import ConfigError
 from agent_runtime.vault.keys import Keyring, MasterKey, make_key
 from agent_runtime.vault.operate import Vault
 from agent_runtime.vault.sealing import Sealed, Slot, Unsealable, seal, unseal
@@ -420,3 +421,57 @@ def test_a_rotation_under_concurrent_reads_loses_none(database18: Database) -> N
         assert value(
             owner, "select public.vault_rewrap(%s, %s, %s, 'x')", row["credential_id"], "00" * 60, "00" * 60
         ) is False  # fmt: skip
+
+
+SUPABASE_VAULT = """
+    create schema vault;
+    create table vault.secrets (id uuid primary key default gen_random_uuid(), name text unique,
+      description text not null default '', secret text not null, created_at timestamptz not null default now());
+    create view vault.decrypted_secrets as select *, secret as decrypted_secret from vault.secrets;
+    create function vault.create_secret(new_secret text, new_name text default null, new_description text default '',
+      new_key_id uuid default null) returns uuid language sql as
+      $$ insert into vault.secrets (secret, name, description) values ($1, $2, $3) returning id $$;
+"""
+"""What of Supabase Vault is used, with its names and signatures: a stand-in, which encrypts nothing."""
+
+
+def test_supabase_vault_can_keep_the_master_keys(connection: Connection, people: People) -> None:
+    async def call(function: str, arguments: dict[str, Any]) -> Any:
+        named = ", ".join(f"{name} => %({name})s" for name in arguments)
+        rows = connection.execute(f"select * from public.{function}({named})", arguments).fetchall()
+        return rows[0].get(function, rows)
+
+    vault = Vault(call, Keyring(None, is_in_supabase=True))
+    with pytest.raises(
+        ConfigError, match="AGENT_RUNTIME_VAULT_KEY is supabase, and the database has no Supabase Vault"
+    ):
+        asyncio.run(vault.require_keys())
+    connection.execute(SUPABASE_VAULT)
+    asyncio.run(vault.require_keys())
+    asyncio.run(vault.put("github", "global-value", "global"))
+    refer(connection, "probe", "github")
+    execution = begun(connection, people.task)
+    for kept in (1, 2):
+        with acting_as(connection, "agent_worker"):
+            keys = value(connection, "select public.vault_master_keys()")
+        assert len(keys) == kept
+        ring = asyncio.run(Keyring(None, is_in_supabase=True).opened(lambda keys=keys: _given(keys)))  # type: ignore[misc]
+        with acting_as(connection, "agent_worker"):
+            rows = value(
+                connection, "select public.worker_credentials(%s, %s, %s, '{github}')",
+                people.task["id"], people.task["lease_token"], execution,
+            )  # fmt: skip
+        assert unseal(Sealed.model_validate(rows[0]), ring) == "global-value"
+        assert rows[0]["key_id"] == ring.ids[0]
+        if kept == 1:
+            assert asyncio.run(vault.rotate()).rewrapped == 1
+    for role, statement in (
+        ("agent_worker", "select public.vault_new_key()"), ("agent_worker", "select * from vault.secrets"),
+        ("authenticated", "select public.vault_master_keys()"), ("anon", "select public.vault_master_keys()"),
+    ):  # fmt: skip
+        with acting_as(connection, role, people.alice), refused(DENIED), connection.transaction():  # type: ignore[arg-type]
+            connection.execute(statement)
+
+
+async def _given(keys: list[str]) -> list[str]:
+    return keys
