@@ -142,7 +142,9 @@ def _as_person(
     async def main(person: Any) -> T:
         here = person.session.supabase_url == running.get("supabase_url")
         keys = _keys(settings, running if here else {})
-        if seals and not keys.is_in_supabase:
+        if seals and keys.is_in_supabase:
+            raise ConfigError("Supabase Vault tells its key to workers and operators alone: people cannot seal with it")
+        if seals:
             _ = keys.current
         return await work(Vault(person.call_function, keys), scope)
 
