@@ -39,6 +39,7 @@ system-demo:
 	@sh scripts/system_packages.sh bwrap:bubblewrap
 system-test:
 	@sh scripts/system_packages.sh bwrap:bubblewrap chromium:chromium pgbouncer:pgbouncer
+	@sh scripts/postgres_15.sh
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "agent-runtime needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 2; }

@@ -33,6 +33,7 @@ def raised_for_people() -> list[tuple[str, str]]:
     places = (
         "functions/person.sql",
         "functions/limits.sql",
+        "functions/tenancy.sql",
         "functions/vault.sql",
         *(f"triggers/{name}.sql" for name in _TRIGGERS),
     )
