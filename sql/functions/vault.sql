@@ -7,7 +7,7 @@ declare
   v_role constant text := coalesce(nullif(current_setting('role', true), 'none'), session_user);
 begin
   -- What a model wrote runs with a person's claims, and is not the person.
-  if exists (select from private.acting a where a.xid = pg_catalog.pg_current_xact_id_if_assigned()) then
+  if private.is_acting() then
     raise exception using errcode = '42501', message = 'credentials are for people to change, not for tools';
   end if;
   if v_role = 'service_role' or pg_catalog.pg_has_role(
@@ -295,7 +295,7 @@ declare
     'name', p_credential ->> 'name', 'scope', p_credential ->> 'scope', 'task_id', p_task.id, 'execution_id', p_execution
   );
 begin
-  if to_regprocedure('private.audit_event(text,text,uuid,jsonb,uuid)') is not null then
+  if to_regproc('private.audit_event') is not null then
     execute 'select private.audit_event($1, $2, $3, $4, $5)'
     using 'read', 'credentials', (p_credential ->> 'id')::uuid, v_values, p_task.tenant_id;
     return;
@@ -318,6 +318,15 @@ begin
   if tg_op = 'UPDATE' and (new.id, new.name, new.scope, new.tenant_id, new.user_id)
      is distinct from (old.id, old.name, old.scope, old.tenant_id, old.user_id) then
     raise exception using errcode = '42501', message = 'a credential cannot be given to another owner or name';
+  end if;
+  if tg_op = 'UPDATE' and new.created_by is not null and new.created_by is distinct from old.created_by then
+    raise exception using errcode = '42501', message = 'who made a credential cannot be changed';
+  end if;
+  if tg_op = 'INSERT' and exists (
+    select from public.users u
+    where u.id in (new.user_id, new.created_by) and (new.tenant_id in (u.tenant_id, u.home_tenant_id)) is not true
+  ) then
+    raise exception using errcode = '42501', message = 'a credential is of its user''s tenant';
   end if;
   return case tg_op when 'DELETE' then old else new end;
 end
