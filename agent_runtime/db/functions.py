@@ -90,13 +90,13 @@ class Store(ABC):
 
     async def unknown_vault_keys(self, key_ids: Sequence[str]) -> list[str]:
         """The ids of keys that credentials are sealed with and that are not among these, the current one first."""
-        answer = await self._call("vault_keys", p_key_ids=list(key_ids))
+        answer = await self._call("worker_vault_keys", p_key_ids=list(key_ids))
         unknown: list[str] = answer["unknown"]
         return unknown
 
     async def master_keys(self) -> list[str] | None:
         """The vault's master keys, where Supabase Vault keeps them; None where there is no such extension."""
-        keys: list[str] | None = await self._call("vault_master_keys")
+        keys: list[str] | None = await self._call("worker_master_keys")
         return keys
 
     async def credentials(self, lease: Lease, execution_id: UUID | None, names: Sequence[str]) -> list[Sealed]:

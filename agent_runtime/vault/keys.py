@@ -69,7 +69,7 @@ class Keyring:
         )
 
     async def opened(self, ask: Callable[[], Awaitable[list[str] | None]]) -> Keyring:
-        """This keyring, or the one that Supabase Vault keeps; `ask` calls `vault_master_keys`.
+        """This keyring, or the one that Supabase Vault keeps; `ask` calls `worker_master_keys`.
 
         Raises `ConfigError` when the database does not have the extension.
         """

@@ -92,7 +92,7 @@ class Vault:
     async def require_keys(self) -> None:
         """Raises `ConfigError` when the keys here are not all that credentials are sealed with. For the operator."""
         keys = await self._opened(make=True)
-        answer = await self._call("vault_keys", {"p_key_ids": keys.ids})
+        answer = await self._call("worker_vault_keys", {"p_key_ids": keys.ids})
         keys.require(answer["unknown"])
 
     async def rotate(self) -> Rotation:
@@ -130,10 +130,10 @@ class Vault:
         """The keys; with `make`, a first one where Supabase Vault keeps them and has none."""
 
         async def ask() -> list[str] | None:
-            kept: list[str] | None = await self._call("vault_master_keys", {})
+            kept: list[str] | None = await self._call("worker_master_keys", {})
             if kept == [] and make:
                 await self._call("vault_new_key", {})
-                kept = await self._call("vault_master_keys", {})
+                kept = await self._call("worker_master_keys", {})
             return kept
 
         return await self._keys.opened(ask)

@@ -50,21 +50,23 @@ returns public.credentials
 language sql stable security definer set search_path = '' as $$
   select c
   from public.credentials c
-  where c.name = p_name and c.scope = p_scope and c.tenant_id is not distinct from p_tenant and c.user_id is not distinct from p_user
+  where c.name = p_name and c.scope = p_scope and c.user_id is not distinct from p_user
+    and (p_scope = 'user' or c.tenant_id is not distinct from p_tenant)
 $$;
 
 create or replace function public.vault_slot(p_name text, p_scope text, p_tenant text default null) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
   v_owner record := private.credential_owner(p_scope, p_tenant);
+  v_row public.credentials := private.credential_named(p_name, p_scope, v_owner.tenant_id, v_owner.user_id);
 begin
   if p_name is null or p_name !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$' then
     raise exception using
       errcode = 'AR005', message = 'that is not a name of a credential: letters, digits, "_", "." and "-", at most 100';
   end if;
   return jsonb_build_object(
-    'id', coalesce((private.credential_named(p_name, p_scope, v_owner.tenant_id, v_owner.user_id)).id, gen_random_uuid()),
-    'tenant_id', v_owner.tenant_id, 'user_id', v_owner.user_id, 'scope', p_scope, 'name', p_name
+    'id', coalesce(v_row.id, gen_random_uuid()), 'tenant_id', coalesce(v_row.tenant_id, v_owner.tenant_id),
+    'user_id', v_owner.user_id, 'scope', p_scope, 'name', p_name
   );
 end
 $$;
@@ -167,12 +169,12 @@ begin
 end
 $$;
 
-create or replace function public.vault_keys(p_key_ids text[]) returns jsonb
+create or replace function public.worker_vault_keys(p_key_ids text[]) returns jsonb
 language plpgsql security definer set search_path = '' as $$
 declare
   v_unknown text[];
 begin
-  select coalesce(array_agg(distinct c.key_id order by c.key_id), '{}') into v_unknown
+  select coalesce(array_agg(distinct c.key_id::text order by c.key_id::text), '{}') into v_unknown
   from public.credentials c
   where not c.key_id = any (coalesce(p_key_ids, '{}'));
   if v_unknown = '{}' and p_key_ids[1] is not null then
@@ -181,13 +183,13 @@ begin
   return jsonb_build_object('unknown', v_unknown);
 end
 $$;
-comment on function public.vault_keys(text[]) is
+comment on function public.worker_vault_keys(text[]) is
   'Which keys credentials are sealed with that are not among these, the current one first. A worker asks at its start.';
 
 -- Where the extension Supabase Vault is, it can keep the master keys: AGENT_RUNTIME_VAULT_KEY=supabase. Its own key is with
 -- Supabase and in no backup; but whoever owns the database can ask it.
 
-create or replace function public.vault_master_keys() returns text[]
+create or replace function public.worker_master_keys() returns text[]
 language plpgsql stable security definer set search_path = '' as $$
 declare
   v_keys text[];
@@ -204,7 +206,7 @@ begin
   return coalesce(v_keys, '{}');
 end
 $$;
-comment on function public.vault_master_keys() is
+comment on function public.worker_master_keys() is
   'The master keys that Supabase Vault keeps, the current one first; null without the extension.';
 
 create or replace function public.vault_new_key() returns void
@@ -217,9 +219,10 @@ declare
 begin
   -- One at a time: two first keys would be one too many.
   lock table private.vault_keys in share row exclusive mode;
-  execute 'select vault.create_secret($1, $2, $3)'
+  -- By name at run time: most databases do not have it.
+  execute format('select %I.create_secret($1, $2, $3)', 'vault')
   using
-    encode(v_key, 'base64'), format('agent-runtime vault key %s', cardinality(public.vault_master_keys()) + 1),
+    encode(v_key, 'base64'), format('agent-runtime vault key %s', cardinality(public.worker_master_keys()) + 1),
     'Opens the credentials of agent-runtime. Without it they are lost.';
 end
 $$;

@@ -22,8 +22,8 @@ declare
     "vault_remove(text, text, text)": "authenticated, service_role",
     "vault_wrapped(text)": "service_role",
     "vault_rewrap(uuid, text, text, text)": "service_role",
-    "vault_keys(text[])": "agent_worker, service_role",
-    "vault_master_keys()": "agent_worker, service_role",
+    "worker_vault_keys(text[])": "agent_worker, service_role",
+    "worker_master_keys()": "agent_worker, service_role",
     "vault_new_key()": "service_role",
     "worker_credentials(uuid, uuid, uuid, text[])": "agent_worker, service_role"
   }';

@@ -26,7 +26,7 @@ WORKERS = {
     "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
     "worker_finish_execution", "worker_suspend", "worker_settle",
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
-    "worker_credentials", "vault_keys", "vault_master_keys",
+    "worker_credentials", "worker_vault_keys", "worker_master_keys",
 }  # fmt: skip
 POLICIES = {"me", "my_tenant", "my_tenants", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed",
             "may_upload", "json", "ask_of_task", "my_address", "is_acting"}  # fmt: skip

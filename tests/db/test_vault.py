@@ -46,7 +46,7 @@ def people(connection: Connection) -> People:
     """With a worker that has the key."""
     found = settle_in(connection)
     with acting_as(connection, "agent_worker"):
-        connection.execute("select public.vault_keys(%s)", [RING.ids])
+        connection.execute("select public.worker_vault_keys(%s)", [RING.ids])
     return found
 
 
@@ -188,12 +188,12 @@ def test_people_seal_with_no_key_that_the_workers_lack(connection: Connection, p
         put(connection, "mine", "alices-value", "user", key=stray)
     # A worker that starts with a key makes it known, unless it lacks one that is needed.
     with acting_as(connection, "agent_worker"):
-        assert value(connection, "select public.vault_keys(%s)", [stray.id]) == {"unknown": []}
+        assert value(connection, "select public.worker_vault_keys(%s)", [stray.id]) == {"unknown": []}
     with person(connection, people.alice):
         put(connection, "mine", "alices-value", "user", key=stray)
     with acting_as(connection, "agent_worker"):
-        assert value(connection, "select public.vault_keys(%s)", [KEY.id]) == {"unknown": [stray.id]}
-        assert value(connection, "select public.vault_keys('{}')") == {"unknown": [stray.id]}
+        assert value(connection, "select public.worker_vault_keys(%s)", [KEY.id]) == {"unknown": [stray.id]}
+        assert value(connection, "select public.worker_vault_keys('{}')") == {"unknown": [stray.id]}
 
 
 def test_a_slot_that_was_taken_meanwhile_is_not_overwritten(connection: Connection) -> None:
@@ -411,7 +411,7 @@ def test_a_rotation_under_concurrent_reads_loses_none(database18: Database) -> N
 
     assert asyncio.run(rotate()) == (20, [])
     with psycopg.connect(database18.owner, row_factory=dict_row) as owner:
-        assert value(owner, "select public.vault_keys(%s)", [fresh.id]) == {"unknown": []}
+        assert value(owner, "select public.worker_vault_keys(%s)", [fresh.id]) == {"unknown": []}
         # A wrapping that was read before somebody put the credential anew does not come back.
         row = one(
             owner, "select credential_id, encode(wrapped_key, 'hex') as was from private.sealed_credentials limit 1"
@@ -451,7 +451,7 @@ def test_supabase_vault_can_keep_the_master_keys(connection: Connection, people:
     execution = begun(connection, people.task)
     for kept in (1, 2):
         with acting_as(connection, "agent_worker"):
-            keys = value(connection, "select public.vault_master_keys()")
+            keys = value(connection, "select public.worker_master_keys()")
         assert len(keys) == kept
         ring = asyncio.run(Keyring(None, is_in_supabase=True).opened(lambda keys=keys: _given(keys)))  # type: ignore[misc]
         with acting_as(connection, "agent_worker"):
@@ -465,7 +465,7 @@ def test_supabase_vault_can_keep_the_master_keys(connection: Connection, people:
             assert asyncio.run(vault.rotate()).rewrapped == 1
     for role, statement in (
         ("agent_worker", "select public.vault_new_key()"), ("agent_worker", "select * from vault.secrets"),
-        ("authenticated", "select public.vault_master_keys()"), ("anon", "select public.vault_master_keys()"),
+        ("authenticated", "select public.worker_master_keys()"), ("anon", "select public.worker_master_keys()"),
     ):  # fmt: skip
         with acting_as(connection, role, people.alice), refused(DENIED), connection.transaction():  # type: ignore[arg-type]
             connection.execute(statement)

@@ -122,7 +122,7 @@ async def open_for_workers(stack: Stack) -> None:
 
     async with await psycopg.AsyncConnection.connect(stack.worker_database_url, autocommit=True) as worker:
         await worker.execute(
-            "select public.vault_keys(%s)", [[MasterKey.parse(stack.secrets.vault_key.get_secret_value()).id]]
+            "select public.worker_vault_keys(%s)", [[MasterKey.parse(stack.secrets.vault_key.get_secret_value()).id]]
         )
 
 
