@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     vault_previous_keys: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list, description="Keys before it, which still open what `vault rotate` has not wrapped anew."
     )
+    audit_key: SecretStr | None = Field(
+        default=None, description="Signs what is left of retired months of the audit: 32 bytes in base64."
+    )
 
     model_url: str | None = Field(default=None, description="Model server; else `ollama_base_url` of system_config.")
     model: str | None = Field(default=None, description="Use this model for every agent, whatever the agent names.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from pathlib import Path
 
@@ -9,7 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from agent_runtime.errors import ConfigError
 from agent_runtime.local.state_file import read_state, write_state
-from agent_runtime.vault.keys import make_key
+
+
+def _key() -> SecretStr:
+    return SecretStr(base64.b64encode(secrets.token_bytes(32)).decode())
 
 
 class Secrets(BaseModel):
@@ -26,8 +30,10 @@ class Secrets(BaseModel):
     publishable_key: str
     secret_key: SecretStr
     jwt_secret: SecretStr
-    # Folders of earlier releases have none: it is made at the next start.
-    vault_key: SecretStr | None = None
+    audit_key: SecretStr = Field(default_factory=_key)
+    """AGENT_RUNTIME_AUDIT_KEY of this stack. Folders of earlier releases have none: they are given one."""
+    vault_key: SecretStr = Field(default_factory=_key)
+    """AGENT_RUNTIME_VAULT_KEY; the same."""
     vault_previous_keys: list[SecretStr] = Field(default_factory=list)
     """After a change of `vault_key` by hand, until `vault rotate`."""
 
@@ -35,18 +41,22 @@ class Secrets(BaseModel):
     def _reveal_each(self, values: list[SecretStr]) -> list[str]:
         return [value.get_secret_value() for value in values]
 
-    @field_serializer("vault_key")
-    def _reveal_if_there(self, value: SecretStr | None) -> str | None:
-        return value.get_secret_value() if value else None
-
-    @field_serializer("supabase_admin", "postgres", "supabase_api", "agent_worker", "secret_key", "jwt_secret")
+    @field_serializer(
+        "supabase_admin",
+        "postgres",
+        "supabase_api",
+        "agent_worker",
+        "secret_key",
+        "jwt_secret",
+        "audit_key",
+        "vault_key",
+    )
     def _reveal(self, value: SecretStr) -> str:
         return value.get_secret_value()
 
 
 def generate() -> Secrets:
-    """Fresh ones, of letters, digits, `-` and `_` alone, but for the vault's key, which is in base64: nothing in them
-    needs quoting in a URL or a shell."""
+    """Fresh ones. Passwords are of letters, digits, `-` and `_`: nothing in them needs quoting in a URL or a shell."""
     return Secrets(
         supabase_admin=_password(),
         postgres=_password(),
@@ -55,7 +65,6 @@ def generate() -> Secrets:
         publishable_key=f"sb_publishable_{secrets.token_hex(16)}",
         secret_key=SecretStr(f"sb_secret_{secrets.token_hex(24)}"),
         jwt_secret=SecretStr(secrets.token_urlsafe(48)),
-        vault_key=SecretStr(make_key()),
     )
 
 
@@ -68,14 +77,14 @@ def load_or_generate(path: Path) -> Secrets:
         made = generate()
         write_state(path, made.model_dump())
         return made
+    kept = read_state(path)
     try:
-        kept = Secrets.model_validate(read_state(path))
+        found = Secrets.model_validate(kept)
     except ValidationError:
         raise ConfigError(f"{path} is damaged: restore it from a backup, or start with another --data-dir") from None
-    if kept.vault_key is None:
-        kept = kept.model_copy(update={"vault_key": SecretStr(make_key())})
-        write_state(path, kept.model_dump())
-    return kept
+    if found.model_dump() != kept:
+        write_state(path, found.model_dump())
+    return found
 
 
 def _password() -> SecretStr:

@@ -111,7 +111,7 @@ def own_secrets(settings: Settings) -> list[str]:
     """The worker's own keys, which no tool should ever show."""
     from psycopg.conninfo import conninfo_to_dict
 
-    secrets = [settings.vault_key, *settings.vault_previous_keys, settings.supabase_secret_key]
+    secrets = [settings.vault_key, *settings.vault_previous_keys, settings.supabase_secret_key, settings.audit_key]
     found = [secret.get_secret_value() for secret in secrets if secret]
     if settings.database_url:
         found.append(str(conninfo_to_dict(settings.database_url.get_secret_value()).get("password") or ""))
