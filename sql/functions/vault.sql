@@ -176,6 +176,7 @@ declare
 begin
   select coalesce(array_agg(distinct c.key_id::text order by c.key_id::text), '{}') into v_unknown
   from public.credentials c
+  join private.sealed_credentials s on s.credential_id = c.id
   where not c.key_id = any (coalesce(p_key_ids, '{}'));
   if v_unknown = '{}' and p_key_ids[1] is not null then
     insert into private.vault_keys (key_id) values (p_key_ids[1]) on conflict do nothing;
