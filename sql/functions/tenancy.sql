@@ -329,6 +329,8 @@ begin
   end if;
   perform private.lock_tenants(v_tenants);
   perform private.lock_claims(array(select (private.heir(p_user, t.id)).id from unnest(v_tenants) as t (id)) || p_user);
+  -- In the order in which a task of theirs that is being submitted locks them: its conversation, then its owner.
+  perform from public.conversations c where c.user_id = p_user order by c.id for no key update;
   -- Their tasks stop, and their invitations are revoked.
   update public.users u set is_active = false where u.id = p_user;
   foreach v_tenant in array v_tenants loop
