@@ -28,7 +28,7 @@ VERBS: dict[Section, tuple[Verb, ...]] = {
 """What can be done with what is in each section. Of a sequence: `select` reads where it is, `update` moves it."""
 
 DENIED = "denied"
-WORDS = frozenset({DENIED, "own", "shared", "tenant", "platform", "all", "yes"})
+WORDS = frozenset({DENIED, "own", "shared", "tenant", "tenants", "platform", "all", "yes"})
 
 REACHED = frozenset({"AR001", "AR003", "AR004", "AR005", "AR006"})
 """SQLSTATEs of ours for who got as far as the row: a lease that is over, a wrong state, bad input."""

@@ -121,7 +121,8 @@ class Members:
 
     async def leave(self) -> MemberRow:
         """Back home."""
-        return MemberRow.model_validate(await self._call("leave_tenant"))
+        (tenant,) = await self._ask(self._supabase.table("tenants").select("id"))
+        return MemberRow.model_validate(await self._call("leave_tenant", p_tenant_id=tenant["id"]))
 
     async def set_role(self, user: UUID, role: str) -> MemberRow:
         """Make somebody admin, user or viewer."""
