@@ -202,7 +202,7 @@ declare
 begin
   foreach v_table in array array[
     'tenants', 'users', 'agents', 'conversations', 'messages', 'tasks', 'tool_executions', 'execution_decisions', 'files',
-    'system_config'
+    'system_config', 'invitations'
   ] loop
     perform private.attach_audit(('public.' || v_table)::regclass);
   end loop;

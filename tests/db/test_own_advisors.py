@@ -31,12 +31,24 @@ DEFINERS_OF_PEOPLE = {
     "vault_put": "writes a sealed credential, which nobody may insert, into a row of the caller's own",
     "vault_remove": "removes one of the caller's own",
     "runtime_status": "counts what waits and who works, and names nothing; needs an active user",
+    # Of tenancy: each begins with private.require_admin(), or with private.myself() and is about the caller.
+    "invite_user": "for an admin, into the admin's own tenant",
+    "revoke_invitation": "for an admin, of the admin's own tenant",
+    "set_user_role": "for an admin, of a member of the admin's own tenant",
+    "set_user_active": "for an admin, of a member of the admin's own tenant",
+    "remove_user": "for an admin, of a member of the admin's own tenant",
+    "transfer_ownership": "for an admin, within the admin's own tenant",
+    "rename_tenant": "for an admin, the admin's own tenant",
+    "my_invitations": "of the caller's own confirmed address",
+    "accept_invitation": "of the caller's own confirmed address",
+    "leave_tenant": "about the caller alone",
     # What policies ask. They read public.users past its own policy, which would otherwise ask itself.
     "me": "answers about the caller alone",
     "my_tenant": "answers about the caller alone",
     "my_tenants": "answers about the caller alone",
     "is_admin": "answers about the caller alone",
     "can_write": "answers about the caller alone",
+    "my_address": "answers about the caller alone",
     "may_upload": "says whether a path is below a task of the caller's own",
 }
 """`security definer` functions that authenticated may call, with what keeps the door."""
