@@ -21,7 +21,7 @@ comment on function private.is_acting() is
 create or replace function private.is_callable(p_function pg_catalog.pg_proc) returns boolean
 language plpgsql stable set search_path = '' as $$
 declare
-  v_schema constant text := (select n.nspname from pg_catalog.pg_namespace n where n.oid = p_function.pronamespace);
+  v_schema constant text := (select n.nspname::text from pg_catalog.pg_namespace n where n.oid = p_function.pronamespace);
 begin
   if v_schema = 'pg_catalog' then
     return case p_function.provolatile
@@ -56,7 +56,7 @@ comment on function private.is_callable(pg_catalog.pg_proc) is
 create or replace function private.is_readable(p_relation pg_catalog.pg_class) returns boolean
 language plpgsql stable set search_path = '' as $$
 declare
-  v_schema constant text := (select n.nspname from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
+  v_schema constant text := (select n.nspname::text from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
 begin
   if v_schema = 'pg_catalog' then
     -- The rest tells of other people's work (statistics, activity) or holds settings, sources and triggers with secrets in them.
@@ -81,7 +81,7 @@ comment on function private.is_readable(pg_catalog.pg_class) is
 create or replace function private.is_changeable(p_relation pg_catalog.pg_class) returns boolean
 language plpgsql stable set search_path = '' as $$
 declare
-  v_schema constant text := (select n.nspname from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
+  v_schema constant text := (select n.nspname::text from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
 begin
   -- Of the runtime's own tables an agent changes none that says who may do what, or what was said and done; not with its owner's
   -- rights either. Accounts and stored bytes have an API of their own.
@@ -215,10 +215,10 @@ declare
   v_found record;
   v_json json;
   v_row json;
-  v_columns json := '[]';
-  v_rows json[] := '{}';
-  v_count bigint := 0;
-  v_bytes bigint := 0;
+  v_columns json := '[]'::json;
+  v_rows json[] := '{}'::json[];
+  v_count bigint := 0::bigint;
+  v_bytes bigint := 0::bigint;
   v_cut text;
 begin
   loop

@@ -54,7 +54,7 @@ declare
   v_conversation uuid;
   v_tool text;
 begin
-  select t.conversation_id, o.name into v_conversation, v_tool
+  select t.conversation_id, o.name::text into v_conversation, v_tool
   from public.tasks t, public.tools o
   where t.id = new.task_id and t.tenant_id = new.tenant_id and o.id = new.tool_id
     and (o.tenant_id is null or o.tenant_id = new.tenant_id);
