@@ -70,3 +70,18 @@ begin
   grant execute on function auth.jwt(), auth.uid(), auth.role() to anon, authenticated, service_role;
 end
 $$;
+
+-- What an earlier version of this file made looked for types in the temporary schema first.
+do $$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select p.oid from pg_catalog.pg_proc p
+    where p.pronamespace = to_regnamespace('auth') and p.proname in ('uid', 'jwt', 'role') and p.pronargs = 0
+      and p.proowner = current_user::regrole and p.proconfig = array['search_path=""']
+  loop
+    execute format('alter function %s set search_path = pg_catalog, pg_temp', v_function);
+  end loop;
+end
+$$;
