@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench audit secrets lock clean system-demo system-test
+.PHONY: help demo up test check format access bench audit secrets lock clean system-demo system-test
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ check: $(VENV)/.dev ## Lint, types, SQL style
 format: $(VENV)/.dev ## Format the Python sources
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+access: $(VENV)/.dev ## Make docs/access.md from sql/access.yaml
+	@$(BIN)/python -m agent_runtime.access.page
 
 bench: $(VENV)/.bench ## Run the benchmarks, beside other queues and runtimes, and print their tables
 	@$(BIN)/python -m bench

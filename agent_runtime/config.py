@@ -25,6 +25,10 @@ class Settings(BaseSettings):
     supabase_publishable_key: str | None = Field(default=None, validation_alias="SUPABASE_PUBLISHABLE_KEY")
     supabase_secret_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SECRET_KEY")
 
+    audit_key: SecretStr | None = Field(
+        default=None, description="Signs what is left of retired months of the audit: 32 bytes in base64."
+    )
+
     model_url: str | None = Field(default=None, description="Model server; else `ollama_base_url` of system_config.")
     model: str | None = Field(default=None, description="Use this model for every agent, whatever the agent names.")
     model_context_tokens: int = Field(default=16_384, ge=2_048, description="num_ctx, constant per model.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from agent_runtime.cli import access as access
 from agent_runtime.cli import approvals as approvals
+from agent_runtime.cli import audit as audit
 from agent_runtime.cli import db as db
 from agent_runtime.cli import decide as decide
 from agent_runtime.cli import demo as demo

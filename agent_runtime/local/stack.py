@@ -292,6 +292,7 @@ class Stack:
                 "secret_key": self.secret_key,
                 "database_url": self.database_url,
                 "worker_database_url": self.worker_database_url,
+                "audit_key": self.secrets.audit_key.get_secret_value(),
                 "model_url": self.model_url,
                 "model": self.model,
             }

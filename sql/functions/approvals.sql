@@ -57,13 +57,13 @@ begin
 end
 $$;
 
-create or replace function private.expire_approvals(p_limit integer) returns integer
+create or replace function private.expire_approvals(p_limit integer) returns uuid[]
 language plpgsql security definer set search_path = '' as $$
 declare
   v_late record;
   v_task public.tasks;
   v_execution public.tool_executions;
-  v_expired integer := 0;
+  v_tenants uuid[] := '{}';
 begin
   for v_late in
     select e.id, e.task_id from public.tool_executions e
@@ -85,9 +85,9 @@ begin
       'denied'
     );
     perform private.wake(v_task, array['approval']);
-    v_expired := v_expired + 1;
+    v_tenants := v_tenants || v_task.tenant_id;
   end loop;
-  return v_expired;
+  return v_tenants;
 end
 $$;
-comment on function private.expire_approvals(integer) is 'Denies calls whose time to decide is over, and lets their tasks go on.';
+comment on function private.expire_approvals(integer) is 'Denies calls whose time to decide is over, and lets their tasks go on; whose tenants'' they are.';

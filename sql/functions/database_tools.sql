@@ -87,8 +87,8 @@ begin
   -- rights either. Accounts and stored bytes have an API of their own.
   return v_schema not in ('auth', 'storage', 'realtime', 'pg_catalog', 'information_schema') and not (
     v_schema = 'public' and p_relation.relname in (
-      'agents', 'audit_logs', 'credentials', 'execution_decisions', 'files', 'invitations', 'messages', 'system_config', 'task_events', 'tenants', 'tool_executions',
-      'tools', 'users', 'workers', 'conversation_details', 'tool_statistics'
+      'agents', 'audit_logs', 'credentials', 'execution_decisions', 'files', 'invitations', 'messages', 'system_config',
+      'task_events', 'tenants', 'tool_executions', 'tools', 'users', 'workers', 'conversation_details', 'tool_statistics'
     )
   );
 end

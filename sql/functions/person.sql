@@ -408,14 +408,21 @@ comment on function public.settle_execution(uuid, boolean, text) is
   'The task''s owner, or an admin of the tenant, says of a call in doubt whether it happened, with its result, or not; the model hears it.';
 
 create or replace function public.runtime_status() returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select jsonb_build_object(
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_me uuid := private.me();
+begin
+  if v_me is null then
+    raise exception using errcode = '42501', message = 'sign in to see the status';
+  end if;
+  return jsonb_build_object(
     'workers', (
       select count(*) from public.workers w where w.stopped_at is null and w.heartbeat_at > now() - interval '1 minute'
     ),
-    'my_pending', (select count(*) from public.tasks t where t.user_id = private.me() and t.status = 'pending'),
+    'my_pending', (select count(*) from public.tasks t where t.user_id = v_me and t.status = 'pending'),
     'schema_version', (select max(v.version) from private.schema_version v)
-  )
+  );
+end
 $$;
 comment on function public.runtime_status() is 'Whether anybody works, for a screen that must say why nothing moves.';
 

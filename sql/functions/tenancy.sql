@@ -29,7 +29,7 @@ $$;
 comment on function private.lock_tenants(uuid[]) is 'Until the transaction ends, nobody else changes who is in these tenants or as what.';
 
 create or replace function private.myself() returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = '' as $$
 declare
   v_me public.users;
 begin

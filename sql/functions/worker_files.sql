@@ -110,6 +110,14 @@ end
 $$;
 
 create or replace function public.worker_forget_files(p_files uuid[]) returns void
-language sql security definer set search_path = '' as $$
-  delete from public.files f where f.id = any (p_files) and f.expires_at <= now()
+language plpgsql security definer set search_path = '' as $$
+declare
+  v_tenants uuid[];
+begin
+  with forgotten as (
+    delete from public.files f where f.id = any (p_files) and f.expires_at <= now() returning f.tenant_id
+  )
+  select array_agg(distinct f.tenant_id) into v_tenants from forgotten f;
+  perform private.lock_audit_heads(v_tenants);
+end
 $$;

@@ -25,7 +25,7 @@ create or replace trigger own_conversation
 -- Of somebody else's row and of none at all the same is said, in the words of the policy that refuses the first: nobody learns
 -- from a refusal what there is.
 create or replace function private.refuse_row(p_table text) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql stable set search_path = '' as $$
 begin
   raise exception using
     errcode = '42501', message = format('new row violates row-level security policy for table "%s"', p_table);
