@@ -3,7 +3,9 @@
 do $$
 begin
   if not exists (select from private.schema_version v where v.version = 2)
-     or exists (select from private.schema_version v where v.version >= 3) then
+     or exists (select from private.schema_version v where v.version >= 3)
+     -- A new database has passed version 2 a moment ago, and has nothing yet.
+     or to_regclass('public.audit_logs') is null then
     return;
   end if;
   -- tenancy

@@ -207,6 +207,7 @@ begin
     perform private.attach_audit(('public.' || v_table)::regclass);
   end loop;
   perform private.attach_audit('public.tools', 'new.usage_count is not distinct from old.usage_count');
+  perform private.attach_audit('public.credentials', 'new.last_used_at is not distinct from old.last_used_at');
   perform private.attach_audit('public.workers', 'new.stopped_at is distinct from old.stopped_at');
   if not exists (
     select from pg_catalog.pg_trigger t where t.tgrelid = 'private.audit_events'::regclass and t.tgname = 'audit'

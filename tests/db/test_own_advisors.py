@@ -27,6 +27,9 @@ DEFINERS_OF_PEOPLE = {
     "answer_task": "appends a message and wakes the task; asks private.ask_of_task or that the task is the caller's",
     "decide_execution": "writes a decision, which nobody may insert; asks who the caller is to the task",
     "settle_execution": "the same for a call in doubt",
+    "vault_slot": "says which row of the caller's own a credential has; whose it is follows from who asks",
+    "vault_put": "writes a sealed credential, which nobody may insert, into a row of the caller's own",
+    "vault_remove": "removes one of the caller's own",
     "runtime_status": "counts what waits and who works, and names nothing; needs an active user",
     # Tenancy. Each begins with private.require_admin() or private.myself(), and refuses while a tool acts for somebody.
     "invite_user": "an admin, into the own tenant",
@@ -53,6 +56,9 @@ DEFINERS_OF_PEOPLE = {
 
 DEFINERS_OF_THE_SERVICE_KEY = {
     "sync_tools": "writes the catalogue of tools, which the service key may write anyway",
+    "vault_wrapped": "gives wrapped data keys to the operator who rotates; without the master key they are nothing",
+    "vault_rewrap": "writes them back",
+    "vault_new_key": "makes a master key where Supabase Vault keeps them",
 }
 """The same for service_role, which bypasses the policies; beside these, the worker's and those that policies ask."""
 
@@ -61,6 +67,7 @@ SENSITIVE_COLUMNS = {
     "execution_decisions.input_digest": "a digest of arguments that whoever sees the decision sees in full",
     "tool_executions.input_digest": "the same",
     "files.file_hash": "the digest by which a download is verified",
+    "credentials.key_id": "a digest that tells master keys apart; what is sealed is in private",
     "system_config.config_key": "a setting's name",
     "tasks.idempotency_key": "chosen by the task's owner, who alone could use it again",
     "tasks.lease_token": "fences workers; useless to people, since no function that takes it is theirs to call",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
     "runtime_status", "audit_head", "audit_verify", "audit_export", "search_messages",
+    "vault_slot", "vault_put", "vault_list", "vault_remove",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
 }  # fmt: skip
@@ -28,10 +29,14 @@ WORKERS = {
     "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
     "worker_finish_execution", "worker_suspend", "worker_settle",
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
+    "worker_credentials", "worker_vault_keys", "worker_master_keys",
 }  # fmt: skip
 POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin", "can_write",
             "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task", "my_address",
             "is_acting", "signs_nothing"}  # fmt: skip
+
+VAULT = {"vault_slot", "vault_put", "vault_list", "vault_remove", "vault_wrapped", "vault_rewrap", "vault_new_key"}
+"""The service key's, as the operator."""
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 
@@ -51,7 +56,7 @@ def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
     assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
     assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"}
-    assert callable_by(connection, "service_role") == WORKERS | POLICIES | {"sync_tools", "cancel_task"}
+    assert callable_by(connection, "service_role") == WORKERS | POLICIES | VAULT | {"sync_tools", "cancel_task"}
 
 
 def test_no_function_is_everybodys(connection: Connection) -> None:
