@@ -49,7 +49,7 @@ begin
 
   -- Both ways in which an API may hand over the claims of a request.
   create function auth.jwt() returns jsonb
-  language sql stable set search_path = '' as $f$
+  language sql stable set search_path = pg_catalog, pg_temp as $f$
     select coalesce(
       nullif(current_setting('request.jwt.claim', true), ''),
       nullif(current_setting('request.jwt.claims', true), ''),
@@ -58,12 +58,12 @@ begin
   $f$;
 
   create function auth.uid() returns uuid
-  language sql stable set search_path = '' as $f$
+  language sql stable set search_path = pg_catalog, pg_temp as $f$
     select coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''), auth.jwt() ->> 'sub')::uuid
   $f$;
 
   create function auth.role() returns text
-  language sql stable set search_path = '' as $f$
+  language sql stable set search_path = pg_catalog, pg_temp as $f$
     select coalesce(nullif(current_setting('request.jwt.claim.role', true), ''), auth.jwt() ->> 'role')
   $f$;
 
