@@ -7,7 +7,7 @@
 -- conversation. So a stale owner_id makes nothing visible.
 
 create or replace function private.hint_owner() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_table_name = 'messages' then
     new.owner_id := (select c.user_id from public.conversations c where c.id = new.conversation_id);
@@ -23,7 +23,7 @@ create or replace trigger hint_owner before insert on public.task_events for eac
 create or replace trigger hint_owner before insert on public.files for each row execute function private.hint_owner();
 
 create or replace function private.end_hints() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_table_name = 'conversations' then
     update public.users u set owner_hints = false
