@@ -228,7 +228,9 @@ begin
     end if;
   end if;
   if encode(v_hash, 'hex') is distinct from p_head ->> 'hash' then
-    return private.audit_finding('rebuilt', v_seq, v_id, 'it has another hash than the head that was kept: rows up to it were rewritten');
+    return private.audit_finding(
+      'rebuilt', v_seq, v_id, 'it has another hash than the head that was kept: rows up to it were rewritten'
+    );
   end if;
   return null;
 end
