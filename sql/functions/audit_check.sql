@@ -304,8 +304,9 @@ $$;
 comment on function public.audit_head() is
   'The end of the tenant''s chain, for its admins: [{tenant_id, chain_seq, hash, created_at, dropped, stubs}].';
 
-create or replace function public.audit_verify(p_after jsonb default null, p_limit integer default 5000, p_head jsonb default null)
-returns jsonb
+create or replace function public.audit_verify(
+  p_after jsonb default null, p_limit integer default 5000, p_head jsonb default null
+) returns jsonb
 language sql stable security invoker set search_path = '' as $$
   select private.check_my_audit(private.json(p_after), p_limit, private.json(p_head))
 $$;
