@@ -18,6 +18,7 @@ import structlog
 from agent_runtime.config import Settings
 from agent_runtime.context import render
 from agent_runtime.db.store import Store
+from agent_runtime.db.task_database import TaskDatabase
 from agent_runtime.db.text import fit_message
 from agent_runtime.errors import ContextTooLong, IllegalTransition, LimitReached, ModelError, StorageUnavailable
 from agent_runtime.files import TaskFiles
@@ -232,6 +233,7 @@ class Run:
             timeout_seconds=row.timeout_seconds,
             output_limit_bytes=row.output_limit_bytes,
             config=row.config,
+            database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
         outcome = await execute(tool, execution.input_parameters, context)
         log.info("tool ended", tool=tool.name, status=outcome.status, milliseconds=outcome.execution_time_ms)

@@ -51,6 +51,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/limits.sql
 \ir functions/approvals.sql
 \ir functions/person.sql
+\ir functions/search.sql
 \ir functions/tenancy.sql
 \ir functions/audit.sql
 \ir functions/audit_mask.sql
@@ -64,6 +65,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/updated_at.sql
 \ir triggers/sign_up.sql
 \ir triggers/ownership.sql
+\ir triggers/owner_hints.sql
 \ir triggers/state.sql
 \ir triggers/append_only.sql
 \ir triggers/limits.sql
@@ -96,6 +98,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/audit.sql
 \ir policies/vault.sql
 \ir policies/database_tools.sql
+\ir policies/search.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql

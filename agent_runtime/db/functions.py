@@ -51,6 +51,11 @@ class Store(ABC):
         Raises `DatabaseUnavailable` when it is worth trying again.
         """
 
+    @abstractmethod
+    async def _apart(self, function: str, arguments: Mapping[str, Any], seconds: float) -> Any:
+        """The same, for a function that runs SQL which a model wrote: for at most so many seconds, and in a session
+        that serves nothing else, before or after, where there is one to be had."""
+
     async def register(self, host: str, pid: int, version: str, capacity: int) -> dict[str, Any]:
         """Announce this worker. Returns `{"schema_version", "config"}`.
 
@@ -206,6 +211,34 @@ class Store(ABC):
 
     async def forget_files(self, ids: Sequence[UUID]) -> None:
         await self._call("worker_forget_files", p_files=list(ids))
+
+    async def query(self, lease: Lease, sql: str, *, max_rows: int, max_bytes: int, seconds: float) -> dict[str, Any]:
+        """Run one SELECT as the task's owner. Returns `{"columns", "rows", "row_count", "cut"}`, or `{"error",
+        "sqlstate", "hint"}` for a statement that the database refused or gave up."""
+        arguments = _held(lease) | {"p_sql": storable(sql), "p_rows": max_rows, "p_bytes": max_bytes}
+        answer: dict[str, Any] = await self._apart("worker_query", arguments, seconds)
+        return answer
+
+    async def execute(
+        self,
+        lease: Lease,
+        execution_id: UUID,
+        *,
+        max_rows: int,
+        max_bytes: int,
+        max_changed_rows: int,
+        seconds: float,
+    ) -> dict[str, Any]:
+        """Carry out, once, what is on record as the argument `sql` of a running call of db_execute. Returns as `query`
+        does; the same again when it is called again."""
+        arguments = _held(lease) | {
+            "p_execution": execution_id,
+            "p_rows": max_rows,
+            "p_bytes": max_bytes,
+            "p_at_most": max_changed_rows,
+        }
+        answer: dict[str, Any] = await self._apart("worker_execute", arguments, seconds)
+        return answer
 
     async def _call(self, function: str, *, when_repeated: Mapping[str, Any] | None = None, **arguments: Any) -> Any:
         """`when_repeated` is added when an earlier try may have done its work though its answer was lost."""

@@ -21,6 +21,7 @@ from agent_runtime.errors import (
     DatabaseUnavailable,
     InvalidInput,
     SchemaDiffers,
+    ToolRefused,
 )
 from agent_runtime.storage import is_loopback
 
@@ -48,10 +49,10 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), code)
     for pattern, code in (
         (r"^the lease on task \S+ is lost$", "AR001"),
-        (r"^task \S+ has no tool execution ", "AR002"),
+        (r"^task \S+ has no (tool execution |such tool)|^there is no member ", "AR002"),
         (
             r"^step \S+ cannot be recorded after |^task \S+ is being cancelled$| was left running; it is in doubt "
-            r"| is in doubt: a person settles it$"
+            r"| is in doubt: a person settles it$|^a tool cannot do this: "
             r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$",
             "AR003",
         ),
@@ -88,6 +89,15 @@ class SupabaseStore(Store):
         except _WrongAddress as error:
             # It was right when the store was opened: somebody may put it right again.
             raise DatabaseUnavailable(str(error)) from None
+
+    async def _apart(self, function: str, arguments: Mapping[str, Any], seconds: float) -> Any:
+        if function != "worker_query":
+            # The API keeps its sessions, and what a statement leaves in one would be the next request's.
+            raise ToolRefused(
+                "this worker reaches the database over the REST API, where nothing is changed by SQL: "
+                "set DATABASE_URL on the worker"
+            )
+        return await self._once(function, {**arguments, "p_seconds": int(min(seconds, ANSWER_SECONDS - 5))})
 
     async def _ask(self, function: str, arguments: Mapping[str, Any]) -> Any:
         named = {name: _plain(value) for name, value in arguments.items()}

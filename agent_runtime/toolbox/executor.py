@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from agent_runtime.errors import ToolRefused
+from agent_runtime.errors import DatabaseUnavailable, LeaseLost, ToolRefused
 from agent_runtime.toolbox.output import clean, clean_data, fit
 from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
 
@@ -34,13 +34,17 @@ async def execute(tool: Tool, arguments: dict[str, Any], context: ToolContext) -
     """Check the arguments, run the tool within `context.timeout_seconds`, and keep its output within
     `context.output_limit_bytes`.
 
-    Never raises for what a tool does; a failure is an outcome. Being cancelled stops the tool and goes on upwards.
+    Never raises for what a tool does; a failure is an outcome. Being cancelled stops the tool and goes on upwards, and
+    so do `LeaseLost` and `DatabaseUnavailable`, which end the run.
     """
     started = time.monotonic()
     try:
         result = await _run(tool, arguments, context)
     except ToolRefused as refusal:
         result = ToolResult(content=str(refusal), failed=True)
+    except (LeaseLost, DatabaseUnavailable):
+        # Of the run, not of the call.
+        raise
     except Exception as error:
         log.exception("tool_crashed", tool=tool.name, execution_id=str(context.execution_id))
         text = f"{tool.name} broke on this call ({type(error).__name__}); repeating it will not help, try another way"

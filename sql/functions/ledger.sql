@@ -51,7 +51,7 @@ $$;
 
 create or replace function private.messages_after(p_conversation uuid, p_seq bigint) returns jsonb
 language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(to_jsonb(m) - 'tenant_id' order by m.seq), '[]')
+  select coalesce(jsonb_agg(to_jsonb(m) - '{tenant_id,owner_id}'::text[] order by m.seq), '[]')
   from public.messages m
   where m.conversation_id = p_conversation and m.seq > coalesce(p_seq, 0)
 $$;

@@ -100,7 +100,8 @@ comment on function public.submit_task(text, text, integer, text, uuid, uuid, js
 
 create or replace function private.trimmed(p_text text) returns text
 language sql immutable set search_path = '' as $$
-  select coalesce(btrim(p_text, E' \t\r\n\f\v'), '')
+  -- Not \v, which is a letter v before Postgres 18.
+  select coalesce(btrim(p_text, E' \t\r\n\f\x0b'), '')
 $$;
 
 create or replace function private.agent_named(p_name text) returns uuid
@@ -159,7 +160,10 @@ declare
   v_me uuid := (select private.me());
   v_task public.tasks;
 begin
-  select * into v_task from public.tasks t where t.id = p_task and t.user_id = v_me for no key update;
+  select * into v_task
+  from public.tasks t
+  where t.id = p_task and t.user_id = v_me and t.tenant_id = any ((select private.my_tenants())::uuid[])
+  for no key update;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no task %s of yours', p_task);
   end if;
@@ -240,12 +244,16 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_task public.tasks;
 begin
+  perform private.require_person();
   -- The task first, as everywhere. Its owner decides, and the admins of its tenant.
   select t.* into v_task
   from public.tasks t
   join public.tool_executions e on e.task_id = t.id
   where e.id = p_execution
-    and (t.user_id = (select private.me()) or (t.tenant_id = (select private.my_tenant()) and (select private.is_admin())))
+    and (
+      (t.user_id = (select private.me()) and t.tenant_id = any ((select private.my_tenants())::uuid[]))
+      or (t.tenant_id = (select private.my_tenant()) and (select private.is_admin()))
+    )
   for no key update of t;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no tool execution %s of yours', p_execution);
@@ -400,14 +408,21 @@ comment on function public.settle_execution(uuid, boolean, text) is
   'The task''s owner, or an admin of the tenant, says of a call in doubt whether it happened, with its result, or not; the model hears it.';
 
 create or replace function public.runtime_status() returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select jsonb_build_object(
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_me uuid := private.me();
+begin
+  if v_me is null then
+    raise exception using errcode = '42501', message = 'sign in to see the status';
+  end if;
+  return jsonb_build_object(
     'workers', (
       select count(*) from public.workers w where w.stopped_at is null and w.heartbeat_at > now() - interval '1 minute'
     ),
-    'my_pending', (select count(*) from public.tasks t where t.user_id = private.me() and t.status = 'pending'),
+    'my_pending', (select count(*) from public.tasks t where t.user_id = v_me and t.status = 'pending'),
     'schema_version', (select max(v.version) from private.schema_version v)
-  )
+  );
+end
 $$;
 comment on function public.runtime_status() is 'Whether anybody works, for a screen that must say why nothing moves.';
 

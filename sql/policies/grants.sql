@@ -35,7 +35,8 @@ grant update on public.tasks, public.conversations to service_role;
 -- Functions. Nothing in private is callable but what the caller's own policies, triggers and functions name.
 revoke all on all functions in schema private from public, anon, authenticated, service_role, agent_worker;
 grant execute on function
-  private.me(), private.my_tenant(), private.my_tenants(), private.is_admin(), private.can_write(), private.acts_as_owner(oid),
+  private.me(), private.my_tenant(), private.my_tenants(), private.me_by_hint(),
+  private.my_tenant_as_admin(), private.is_admin(), private.can_write(), private.acts_as_owner(oid),
   private.agent_named(text), private.trimmed(text), private.json(jsonb), private.ask_of_task(uuid, boolean)
   to authenticated, service_role;
 

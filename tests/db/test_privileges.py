@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
-    "runtime_status", "audit_head", "audit_verify", "audit_export",
+    "runtime_status", "audit_head", "audit_verify", "audit_export", "search_messages",
+    "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
+    "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
 }  # fmt: skip
 # What audit_… call past the policies, for admins alone.
 AUDITORS = {"my_audit_head", "check_my_audit", "export_my_audit"}
@@ -25,10 +27,11 @@ WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
     "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
     "worker_finish_execution", "worker_suspend", "worker_settle",
-    "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files",
+    "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
 }  # fmt: skip
-POLICIES = {"me", "my_tenant", "my_tenants", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed",
-            "may_upload", "json", "ask_of_task"}  # fmt: skip
+POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin", "can_write",
+            "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task", "my_address",
+            "is_acting", "signs_nothing"}  # fmt: skip
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 
@@ -47,7 +50,7 @@ def callable_by(connection: Connection, role: Role) -> set[str]:
 def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
     assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
-    assert callable_by(connection, "agent_worker") == WORKERS
+    assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"}
     assert callable_by(connection, "service_role") == WORKERS | POLICIES | {"sync_tools", "cancel_task"}
 
 
