@@ -14,6 +14,7 @@ import pytest
 
 from agent_runtime.cli import main
 from agent_runtime.person import session
+from agent_runtime.person.client import Person
 from tests.e2e.desk import new_person
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ def test_an_admin_proves_the_own_chain(stack: Stack, run: Run, admin: Session, t
 
 
 def test_the_api_says_who_did_it(stack: Stack, admin: Session) -> None:
+    async def file_a_task() -> None:
+        async with Person(admin, keep=False) as person:
+            await person.submit("Do it")
+
+    asyncio.run(file_a_task())
     with psycopg.connect(stack.database_url) as owner:
         told = owner.execute(
             "select actor, action from public.audit_logs where tenant_id ="
@@ -95,6 +101,7 @@ def test_the_api_says_who_did_it(stack: Stack, admin: Session) -> None:
     assert ("role:postgres", "update") in told
     # By the embedded Auth as by Supabase's.
     assert (f"user:{admin.user_id}", "sign_in") in told
+    assert (f"user:{admin.user_id}", "insert") in told
 
 
 def test_who_is_no_admin_is_told_so(stack: Stack, run: Run) -> None:
