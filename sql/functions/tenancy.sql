@@ -172,6 +172,7 @@ begin
   set tenant_id = v_home, home_tenant_id = v_home, role = 'user', is_active = u.is_active or u.deactivated_by_admin
   where u.id = p_user.id
   returning * into v_user;
+  perform private.lock_audit_heads(array[p_user.tenant_id, v_user.tenant_id]);
   return v_user;
 end
 $$;
@@ -189,6 +190,7 @@ begin
   update public.invitations i
   set status = 'accepted', decided_at = now(), accepted_by = p_user.id
   where i.id = p_invitation.id;
+  perform private.lock_audit_heads(array[p_user.tenant_id, v_user.tenant_id]);
   return v_user;
 end
 $$;
@@ -344,6 +346,7 @@ begin
   -- With nobody left in it nobody could reach what the tenant has. The audit stays.
   delete from public.tenants t
   where t.id = any (v_tenants) and not exists (select from public.users u where t.id in (u.tenant_id, u.home_tenant_id));
+  perform private.lock_audit_heads(v_tenants);
 end
 $$;
 comment on function private.leave_estate(uuid) is 'An account is deleted: what belongs to a team stays with it, what was the person''s alone goes.';

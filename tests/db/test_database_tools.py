@@ -394,7 +394,9 @@ def test_a_change_is_made_as_its_owner_and_counted(field: Field) -> None:
     )
     assert answer == {"columns": ["body", "user_id"], "rows": [["new", str(field.ana)]], "cut": None, "row_count": 1}
     # What is deferred to the end of the transaction still knows for whom it is.
-    assert one(field.owner, "select told_by from public.notes_log where told_by is not null") == {"told_by": "agent_query authenticated"}
+    assert one(field.owner, "select told_by from public.notes_log where told_by is not null") == {
+        "told_by": "agent_query authenticated"
+    }
     many_more = "insert into public.notes (user_id, body) select auth.uid(), 'x' from generate_series(1, 20)"
     for statement in (many_more, f"{many_more} returning id"):
         refusal = field.execute(statement, p_at_most=10)

@@ -85,7 +85,9 @@ def _made(database: Database, seed: int) -> World:
             home = lot.choice(tenants)
             # Each role is there in the first tenant, whatever the lot says.
             tenant = tenants[0] if number < 4 else lot.choice([home, home, *tenants])
-            role = ("admin", "user", "user", "viewer")[number] if number < 4 else lot.choice(["admin", "user", "viewer"])
+            role = (
+                ("admin", "user", "user", "viewer")[number] if number < 4 else lot.choice(["admin", "user", "viewer"])
+            )
             somebody = Somebody(uuid4(), tenant, home, role, is_active=number < 4 or lot.random() < 0.8)
             world.people.append(somebody)
             connection.execute(
@@ -156,9 +158,14 @@ def _check(connection: Connection, world: World) -> int:
             assert shown == right, who
             for table, conversation_of in whole.items():
                 shown = {row["id"] for row in many(connection, f"select id from public.{table}")}
-                assert shown == {row for row, conversation in conversation_of.items() if conversation in right}, (table, who)
+                assert shown == {row for row, conversation in conversation_of.items() if conversation in right}, (
+                    table,
+                    who,
+                )
             details = many(connection, "select id, message_count, task_count from public.conversation_details")
-            assert {(row["id"], row["message_count"], row["task_count"]) for row in details} == {(c, 2, 1) for c in right}
+            assert {(row["id"], row["message_count"], row["task_count"]) for row in details} == {
+                (c, 2, 1) for c in right
+            }
             assert value(connection, "select sum(execution_count) from public.tool_statistics") == (
                 len(right) if who.is_active else None
             )
@@ -174,7 +181,9 @@ def test_everybody_sees_exactly_what_the_rule_gives(connection: Connection, worl
 def test_what_changed_hands_is_the_new_owners_and_nobody_elses(connection: Connection, world: World) -> None:
     lot = random.Random(1)
     for conversation in lot.sample(world.conversations, 15):
-        taker = lot.choice([who for who in world.people if conversation.tenant in (who.tenant, who.home)] or world.people)
+        taker = lot.choice(
+            [who for who in world.people if conversation.tenant in (who.tenant, who.home)] or world.people
+        )
         _hand_over(connection, conversation, taker)
     assert _check(connection, world) > 50
 
