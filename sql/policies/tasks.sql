@@ -6,7 +6,7 @@ create policy "Users can view tasks of conversations they can view" on public.ta
     user_id = (select private.me_by_hint())
     or tenant_id = (select private.my_tenant_as_admin())
     or (
-      tenant_id = any ((select private.my_tenants())::uuid[])
+      tenant_id = any((select private.my_tenants())::uuid[])
       and (select true from public.conversations c where c.id = conversation_id)
     )
   );

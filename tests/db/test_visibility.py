@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.db.impersonation import many, person, value
+from tests.db.impersonation import DENIED, acting_as, many, person, refused, value
+from tests.db.people import settle_in
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -205,6 +206,22 @@ def _hand_over(connection: Connection, conversation: Conversation, taker: Somebo
     connection.execute("update public.conversations set user_id = %s where id = %s", [taker.id, conversation.id])
     connection.execute("alter table public.conversations enable trigger own_conversation")
     connection.execute("update public.tasks set user_id = %s where conversation_id = %s", [taker.id, conversation.id])
+
+
+def test_every_row_says_whose_it_was_when_it_was_written(connection: Connection) -> None:
+    people = settle_in(connection)
+    for table in ("messages", "task_events", "tool_executions", "files"):
+        owners = many(connection, f"select distinct owner_id from public.{table} where task_id = %s", people.task["id"])
+        assert owners == [{"owner_id": people.alice}], table
+
+
+def test_nobody_gives_itself_the_short_cut_back(connection: Connection) -> None:
+    people = settle_in(connection)
+    connection.execute("update public.users set owner_hints = false where id = %s", [people.alice])
+    with refused(DENIED, "cannot be changed"), person(connection, people.alice):
+        connection.execute("update public.users set owner_hints = true")
+    with refused(DENIED, "cannot be changed"), acting_as(connection, "service_role"):
+        connection.execute("update public.users set owner_hints = true where id = %s", [people.alice])
 
 
 def test_a_wrong_policy_is_noticed(connection: Connection, world: World) -> None:
