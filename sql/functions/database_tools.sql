@@ -352,19 +352,20 @@ declare
   -- Nothing else would end it. Of the limits that a function can set, this alone counts from now on (Postgres 17 and later); it ends
   -- the session, too.
   v_unbounded constant boolean :=
-    current_setting('statement_timeout') = '0' and current_setting('transaction_timeout', true) = '0' and p_seconds > 0;
+    current_setting('statement_timeout') = '0' and current_setting('transaction_timeout', true) = '0';
+  v_seconds constant integer := greatest(1, least(p_seconds, 600));
   v_result json;
   v_state text;
   v_message text;
   v_hint text;
 begin
   if v_unbounded then
-    perform pg_catalog.set_config('transaction_timeout', (p_seconds + 2) * 1000 || 'ms', true);
+    perform pg_catalog.set_config('transaction_timeout', v_seconds + 1 || 's', true);
   end if;
   begin
     perform private.act_for(v_task);
     v_result := private.run_query(
-      p_sql, least(p_rows, 1000), least(p_bytes, 1048576), clock_timestamp() + make_interval(secs => p_seconds)
+      p_sql, least(p_rows, 1000), least(p_bytes, 1048576), clock_timestamp() + make_interval(secs => v_seconds)
     );
     -- Undoes whatever there is to undo; the result is in a variable.
     raise exception using errcode = 'AR900';

@@ -273,15 +273,13 @@ def test_every_limit_holds_and_says_so(field18: Field) -> None:
         "select count(*) from generate_series(1, 1000000000000)",
         "select * from generate_series(1, 1000000000000)",
         "with recursive r (n) as (select 1 union all select n + 1 from r) select max(n) from r",
-        "select regexp_count(repeat('a', 30000), '(a*)*(a*)*b')",
-        "select string_agg(repeat('x', 1000000), '') from generate_series(1, 100000)",
     ):
         answer = field18.query(bomb)
-        assert answer.get("sqlstate") in (CANCELLED, "54000"), (bomb, answer)
+        assert answer.get("sqlstate") == CANCELLED, (bomb, answer)
     field18.worker.execute("reset statement_timeout")
     # Where nobody set a limit, as over REST: the session goes, and the statement with it.
-    with pytest.raises(psycopg.OperationalError, match="transaction timeout"):
-        field18.query("select count(*) from generate_series(1, 1000000000000)", seconds=-1)
+    with pytest.raises(psycopg.errors.TransactionTimeout):
+        field18.query("select count(*) from generate_series(1, 1000000000000)", seconds=0)
 
 
 def test_a_lease_is_renewed_while_a_statement_runs_and_a_lost_one_gives_no_answer(field18: Field) -> None:
@@ -394,7 +392,9 @@ def test_a_change_is_made_as_its_owner_and_counted(field: Field) -> None:
     )
     assert answer == {"columns": ["body", "user_id"], "rows": [["new", str(field.ana)]], "cut": None, "row_count": 1}
     # What is deferred to the end of the transaction still knows for whom it is.
-    assert one(field.owner, "select told_by from public.notes_log where told_by is not null") == {"told_by": "agent_query authenticated"}
+    assert one(field.owner, "select told_by from public.notes_log where told_by is not null") == {
+        "told_by": "agent_query authenticated"
+    }
     many_more = "insert into public.notes (user_id, body) select auth.uid(), 'x' from generate_series(1, 20)"
     for statement in (many_more, f"{many_more} returning id"):
         refusal = field.execute(statement, p_at_most=10)
