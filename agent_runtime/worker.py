@@ -24,7 +24,9 @@ from agent_runtime.db.store import Store, address_of, open_store
 from agent_runtime.errors import AgentRuntimeError, ConfigError, SchemaDiffers
 from agent_runtime.interrupt import Interrupt, StopReason, cancel_all
 from agent_runtime.janitor import sweep_files
-from agent_runtime.lease import LeaseKeeper, News, clock
+from agent_runtime.lease import LeaseKeeper
+from agent_runtime.lease_book import News
+from agent_runtime.pulse import clock
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner

@@ -9,6 +9,7 @@ from agent_runtime.cli import demo as demo
 from agent_runtime.cli import doctor as doctor
 from agent_runtime.cli import files as files
 from agent_runtime.cli import login as login
+from agent_runtime.cli import members as members
 from agent_runtime.cli import model_server as model_server
 from agent_runtime.cli import run as run
 from agent_runtime.cli import submit as submit

@@ -49,10 +49,10 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), code)
     for pattern, code in (
         (r"^the lease on task \S+ is lost$", "AR001"),
-        (r"^task \S+ has no tool execution ", "AR002"),
+        (r"^task \S+ has no (tool execution |such tool)|^there is no member ", "AR002"),
         (
             r"^step \S+ cannot be recorded after |^task \S+ is being cancelled$| was left running; it is in doubt "
-            r"| is in doubt: a person settles it$"
+            r"| is in doubt: a person settles it$|^a tool cannot do this: "
             r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$",
             "AR003",
         ),

@@ -17,6 +17,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from agent_runtime.errors import ConfigError, Denied, InvalidInput, NotFound, Unavailable
 from agent_runtime.person.attachments import Attachment, open_attachments
 from agent_runtime.person.auth import unreachable
+from agent_runtime.person.members import Members
 from agent_runtime.person.records import (
     AgentRow,
     EventRow,
@@ -97,6 +98,11 @@ class Person:
         """Close the connections."""
         await self._http.aclose()
         await self._storage.aclose()
+
+    @property
+    def members(self) -> Members:
+        """Who is in the person's tenant, and who is invited."""
+        return Members(self._supabase, self._ask)
 
     @property
     def session(self) -> Session:

@@ -87,7 +87,7 @@ begin
   -- rights either. Accounts and stored bytes have an API of their own.
   return v_schema not in ('auth', 'storage', 'realtime', 'pg_catalog', 'information_schema') and not (
     v_schema = 'public' and p_relation.relname in (
-      'agents', 'audit_logs', 'execution_decisions', 'files', 'messages', 'system_config', 'task_events', 'tenants', 'tool_executions',
+      'agents', 'audit_logs', 'credentials', 'execution_decisions', 'files', 'invitations', 'messages', 'system_config', 'task_events', 'tenants', 'tool_executions',
       'tools', 'users', 'workers', 'conversation_details', 'tool_statistics'
     )
   );
@@ -281,6 +281,27 @@ $$;
 comment on function private.run_query(text, integer, integer, timestamptz) is
   'Runs a statement that reads, as agent_query. Leaves the transaction read-only: whoever calls it undoes that.';
 
+create or replace function private.lock_acting_task() returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+  perform from public.tasks t
+  join private.acting a on a.task_id = t.id
+  where a.xid = pg_catalog.pg_current_xact_id_if_assigned()
+  for no key update of t;
+end
+$$;
+
+create or replace function private.settle_constraints() returns void
+language plpgsql set search_path = '' as $$
+begin
+  -- The task's row is locked before the audit's head is, as everywhere.
+  perform private.lock_acting_task();
+  set constraints all immediate;
+end
+$$;
+comment on function private.settle_constraints() is
+  'Runs what is deferred now, while it is known for whom, and with agent_query''s rights: a table''s own trigger gets no others.';
+
 create or replace function private.run_change(p_sql text, p_rows integer, p_bytes integer, p_at_most bigint) returns json
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -296,13 +317,12 @@ begin
     v_returns := false;  -- it has no RETURNING
   end;
   if v_returns then
-    -- Deferred checks now, while it is known for whom.
-    set constraints all immediate;
+    perform private.settle_constraints();
     return private.read_rows(v_cursor, p_rows, p_bytes, p_at_most);
   end if;
   execute p_sql;
   get diagnostics v_count = row_count;
-  set constraints all immediate;
+  perform private.settle_constraints();
   if v_count > p_at_most then
     raise exception using
       errcode = 'AR006',

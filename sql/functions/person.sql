@@ -100,7 +100,8 @@ comment on function public.submit_task(text, text, integer, text, uuid, uuid, js
 
 create or replace function private.trimmed(p_text text) returns text
 language sql immutable set search_path = '' as $$
-  select coalesce(btrim(p_text, E' \t\r\n\f\v'), '')
+  -- Not \v, which is a letter v before Postgres 18.
+  select coalesce(btrim(p_text, E' \t\r\n\f\x0b'), '')
 $$;
 
 create or replace function private.agent_named(p_name text) returns uuid
@@ -159,7 +160,10 @@ declare
   v_me uuid := (select private.me());
   v_task public.tasks;
 begin
-  select * into v_task from public.tasks t where t.id = p_task and t.user_id = v_me for no key update;
+  select * into v_task
+  from public.tasks t
+  where t.id = p_task and t.user_id = v_me and t.tenant_id = any ((select private.my_tenants())::uuid[])
+  for no key update;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no task %s of yours', p_task);
   end if;
@@ -240,12 +244,16 @@ language plpgsql security definer set search_path = '' as $$
 declare
   v_task public.tasks;
 begin
+  perform private.require_person();
   -- The task first, as everywhere. Its owner decides, and the admins of its tenant.
   select t.* into v_task
   from public.tasks t
   join public.tool_executions e on e.task_id = t.id
   where e.id = p_execution
-    and (t.user_id = (select private.me()) or (t.tenant_id = (select private.my_tenant()) and (select private.is_admin())))
+    and (
+      (t.user_id = (select private.me()) and t.tenant_id = any ((select private.my_tenants())::uuid[]))
+      or (t.tenant_id = (select private.my_tenant()) and (select private.is_admin()))
+    )
   for no key update of t;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no tool execution %s of yours', p_execution);

@@ -9,8 +9,8 @@ language plpgsql security definer set search_path = '' set enable_sort = off as 
 declare
   v_cap bigint := private.config_number('max_concurrent_tasks', 10);
   v_task public.tasks;
-  v_full uuid[] := '{}';     -- users who run as many tasks as they may
-  v_busy uuid[] := '{}';     -- users for whom another claim is counting right now
+  v_full uuid[] := '{}'::uuid[];  -- users who run as many tasks as they may
+  v_busy uuid[] := '{}'::uuid[];  -- users for whom another claim is counting right now
   v_counts boolean := false; -- whether we hold such a lock ourselves
   v_turn boolean := random() < 0.5;
   v_last uuid;
@@ -194,7 +194,7 @@ begin
       update public.tasks t
       set status = 'pending', attempts = t.attempts + 1, lease_token = null, lease_expires_at = null, worker_id = null
       where t.id = v_task.id
-      returning t.status into status;  -- 'paused', where that was asked for
+      returning t.status::text into status;  -- 'paused', where that was asked for
     end if;
     task_id := v_task.id;
     return next;

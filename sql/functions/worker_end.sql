@@ -8,7 +8,7 @@ declare
 begin
   v_task := private.leased_task(p_task, p_lease, v_release);
   if v_task.id is null then
-    return (select t.status from public.tasks t where t.id = p_task);
+    return (select t.status::text from public.tasks t where t.id = p_task);
   end if;
   if p_reason is null or p_reason not in ('answer', 'approval', 'doubt', 'children', 'schedule', 'pause') then
     raise exception using errcode = 'AR005', message = format('a task cannot wait for %s', to_jsonb(left(p_reason, 100)));
@@ -31,7 +31,7 @@ begin
     where t.id = p_task
     returning * into v_task;
   end if;
-  return v_task.status;
+  return v_task.status::text;
 end
 $$;
 comment on function public.worker_suspend(uuid, uuid, text) is

@@ -67,7 +67,7 @@ declare
   v_call record;
   v_tool public.tools;
   v_execution public.tool_executions;
-  v_executions jsonb := '[]';
+  v_executions jsonb := '[]'::jsonb;
   v_started boolean := false;  -- the turn's first call was
   v_open boolean := false;     -- an earlier call of the turn has to run first
   v_taints boolean := false;

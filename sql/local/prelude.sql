@@ -12,8 +12,12 @@ begin
   end if;
   if to_regrole('service_role') is null then
     create role service_role nologin noinherit;
-    -- Only who bypasses row-level security can hand that on.
-    if exists (select from pg_catalog.pg_roles where rolname = current_user and (rolsuper or rolbypassrls)) then
+    -- Only who bypasses row-level security can hand that on, and before Postgres 16 only a superuser.
+    if exists (
+      select from pg_catalog.pg_roles
+      where rolname = current_user
+        and (rolsuper or (rolbypassrls and current_setting('server_version_num')::integer >= 160000))
+    ) then
       alter role service_role bypassrls;
     end if;
   end if;

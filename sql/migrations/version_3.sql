@@ -9,7 +9,20 @@ begin
   -- tenancy
   -- The triggers are still those of the version before.
   alter table public.users disable trigger user;
-  update public.users u set home_tenant_id = u.tenant_id where u.home_tenant_id is null;
+  -- Home is the tenant from the sign-up, which the audit knows of whoever was moved since.
+  update public.users u
+  set home_tenant_id = coalesce(
+    (
+      select t.id
+      from public.audit_logs l
+      join public.tenants t on t.id::text = l.new_values ->> 'tenant_id'
+      where l.resource_type = 'users' and l.resource_id = u.id and l.action = 'insert'
+      order by l.created_at
+      limit 1
+    ),
+    u.tenant_id
+  )
+  where u.home_tenant_id is null;
   alter table public.users enable trigger user;
   -- audit
   -- vault

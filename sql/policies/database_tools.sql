@@ -23,7 +23,8 @@ begin
   end loop;
   foreach v_function in array array[
     'is_callable(pg_catalog.pg_proc)', 'is_readable(pg_catalog.pg_class)', 'is_changeable(pg_catalog.pg_class)', 'parse_statement(text)',
-    'require_statement(text, boolean)', 'result_row(json, integer)', 'read_rows(refcursor, integer, integer, bigint, timestamptz)'
+    'require_statement(text, boolean)', 'lock_acting_task()', 'settle_constraints()',
+    'result_row(json, integer)', 'read_rows(refcursor, integer, integer, bigint, timestamptz)'
   ] loop
     execute format('revoke all on function private.%s from public, anon, authenticated, service_role, agent_worker', v_function);
     execute format('grant execute on function private.%s to agent_query', v_function);

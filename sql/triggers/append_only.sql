@@ -11,7 +11,8 @@ begin
       return old;
     end if;
     -- An account was deleted: the entry stays, its actor still says whose it was.
-    if tg_table_name in ('audit_logs', 'execution_decisions') and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id' and new.user_id is null then
+    if tg_table_name in ('audit_logs', 'execution_decisions')
+       and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id' and to_jsonb(new) ->> 'user_id' is null then
       return new;
     end if;
   end if;

@@ -180,6 +180,11 @@ begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'decisions are written by the runtime''s functions alone';
   end if;
+  perform private.require_person();
+  select e.tenant_id into new.tenant_id from public.tool_executions e where e.id = new.execution_id;
+  if new.user_id is not null and not private.is_of_tenant(new.user_id, new.tenant_id) then
+    raise exception using errcode = 'AR002', message = format('there is no member %s', new.user_id);
+  end if;
   return new;
 end
 $$;

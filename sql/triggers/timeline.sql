@@ -50,11 +50,21 @@ create or replace trigger tell_task_changed
 
 create or replace function private.tell_execution() returns trigger
 language plpgsql security definer set search_path = '' as $$
+declare
+  v_conversation uuid;
+  v_tool text;
 begin
+  select t.conversation_id, o.name into v_conversation, v_tool
+  from public.tasks t, public.tools o
+  where t.id = new.task_id and t.tenant_id = new.tenant_id and o.id = new.tool_id
+    and (o.tenant_id is null or o.tenant_id = new.tenant_id);
+  if not found then
+    raise exception using errcode = 'AR002', message = format('task %s has no such tool', new.task_id);
+  end if;
   perform private.append_event(
-    new.task_id, (select t.conversation_id from public.tasks t where t.id = new.task_id), new.tenant_id, 'execution.status',
+    new.task_id, v_conversation, new.tenant_id, 'execution.status',
     jsonb_strip_nulls(jsonb_build_object(
-      'execution_id', new.id, 'tool', (select t.name from public.tools t where t.id = new.tool_id), 'status', new.status,
+      'execution_id', new.id, 'tool', v_tool, 'status', new.status,
       'step', new.step, 'call_index', new.call_index, 'execution_time_ms', new.execution_time_ms,
       'error_message', left(new.error_message, 500), 'approvals_needed', nullif(new.approvals_needed, 0)
     ))

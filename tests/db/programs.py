@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from agent_runtime import resources
 
@@ -14,6 +17,12 @@ if TYPE_CHECKING:
 Finished = subprocess.CompletedProcess[str]
 
 BOOTSTRAP = resources.sql() / "bootstrap.sql"
+
+
+def as_hosted(database: Database) -> None:
+    """Put into an empty database what Supabase owns, as on hosted Supabase."""
+    with psycopg.connect(database.superuser) as superuser:
+        superuser.execute(Path(__file__).with_name("hosted_supabase.sql").read_text(encoding="utf-8"))
 
 
 def psql(database: Database, *arguments: str, conninfo: str | None = None) -> Finished:

@@ -57,13 +57,14 @@ def installed(finished: Finished | None) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_second_run_changes_nothing(empty_database: Database, way: str) -> None:
-    installed(WAYS[way](empty_database))
-    once = dump(empty_database), rows(empty_database)
+def test_a_second_run_changes_nothing(each_empty_database: Database, way: str) -> None:
+    database = each_empty_database
+    installed(WAYS[way](database))
+    once = dump(database), rows(database)
     assert "CREATE POLICY" in once[0]
     assert once[1]["tools"] != "0 "
-    installed(WAYS[way](empty_database))
-    assert (dump(empty_database), rows(empty_database)) == once
+    installed(WAYS[way](database))
+    assert (dump(database), rows(database)) == once
 
 
 def test_psql_and_db_apply_install_the_same(empty_database: Database, database: Database) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 
     from tests.conftest import Database
     from tests.db.impersonation import Connection
-
-SUPABASE = Path(__file__).with_name("hosted_supabase.sql")
-
-
-@pytest.fixture
-def hosted(each_empty_database: Database) -> Database:
-    with psycopg.connect(each_empty_database.superuser) as superuser:
-        superuser.execute(SUPABASE.read_text(encoding="utf-8"))
-    return each_empty_database
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
     "runtime_status",
+    "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
+    "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
 }  # fmt: skip
 WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
@@ -26,7 +28,7 @@ WORKERS = {
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
 }  # fmt: skip
 POLICIES = {"me", "my_tenant", "my_tenants", "is_admin", "can_write", "acts_as_owner", "agent_named", "trimmed",
-            "may_upload", "json", "ask_of_task", "is_acting"}  # fmt: skip
+            "may_upload", "json", "ask_of_task", "my_address", "is_acting"}  # fmt: skip
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 

@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).with_name("schema_document.sql")
 DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 
 ADDED_COLUMNS = {
-    "users": "tenant_id home_tenant_id",
+    "users": "tenant_id home_tenant_id deactivated_by_admin",
     "agents": "tenant_id standing_permissions",
     "conversations": "tenant_id is_shared",
     "messages": "tenant_id task_id seq",
@@ -41,6 +41,7 @@ ADDED_COLUMNS = {
     "files": "tenant_id execution_id version kind is_executable link_target is_stored",
     "system_config": "",
     "audit_logs": "tenant_id actor prev_hash hash",
+    "invitations": "id tenant_id email role invited_by status created_at expires_at decided_at accepted_by",
     "tenants": "id slug name settings created_at updated_at",
     "task_events": "id task_id kind payload created_at tenant_id",
     "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant",
