@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
     supabase_publishable_key: str | None = Field(default=None, validation_alias="SUPABASE_PUBLISHABLE_KEY")
     supabase_secret_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SECRET_KEY")
+    storage_token: SecretStr | None = Field(
+        default=None, description="For Storage instead of the secret key: a token that reaches the files alone."
+    )
 
     model_url: str | None = Field(default=None, description="Model server; else `ollama_base_url` of system_config.")
     model: str | None = Field(default=None, description="Use this model for every agent, whatever the agent names.")

@@ -43,18 +43,18 @@ def test_the_workers_role_can_call_the_workers_functions_and_nothing_else(
     assert many(owner, "select roleid::regrole::text from pg_auth_members where member = 'agent_worker'::regrole") == []
     assert many(owner, "select * from pg_shdepend where refobjid = 'agent_worker'::regrole and deptype = 'o'") == []
 
-    for kinds, right, granted in (
-        ("'r', 'p', 'v', 'm', 'f'", f"has_table_privilege('agent_worker', c.oid, '{TABLE_RIGHTS}')", set()),
-        ("'r', 'p', 'v', 'm', 'f'",
-         "has_any_column_privilege('agent_worker', c.oid, 'select, insert, update, references')", set()),
-        ("'S'", "has_sequence_privilege('agent_worker', c.oid, 'usage, select, update')", set()),
-    ):  # fmt: skip
+    columns = "select, insert, update, references"
+    for kinds, right in (
+        ("rpvmf", f"has_table_privilege('agent_worker', c.oid, '{TABLE_RIGHTS}')"),
+        ("rpvmf", f"has_any_column_privilege('agent_worker', c.oid, '{columns}')"),
+        ("S", "has_sequence_privilege('agent_worker', c.oid, 'usage, select, update')"),
+    ):
         found = many(
             owner,
             f"select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-            f" where n.nspname not in {CATALOG} and case when c.relkind in ({kinds}) then {right} end",
+            f" where n.nspname not in {CATALOG} and case when strpos('{kinds}', c.relkind::text) > 0 then {right} end",
         )
-        assert {row["name"] for row in found} == granted, right
+        assert found == [], right
     callable_functions = many(
         owner,
         "select n.nspname || '.' || p.proname as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace"

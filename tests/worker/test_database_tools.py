@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
+import time
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -164,3 +169,49 @@ async def test_a_query_ends_with_its_task(desk: Desk, office: Office, analyst: s
         await desk.as_person("select public.cancel_task(%s)", [task_id])
         await see(desk, "exists (select from public.tasks where id = %s and status = 'cancelled')", task_id)
         await see(desk, f"not {running}")
+
+
+def token(secret: str, role: str) -> str:
+    """What the API takes: signed, and for an hour."""
+    parts = {"alg": "HS256", "typ": "JWT"}, {"role": role, "aud": "authenticated", "exp": int(time.time()) + 3600}
+    head = ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    signature = hmac.new(secret.encode(), head.encode(), hashlib.sha256).digest()
+    return f"{head}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+async def test_a_worker_needs_no_secret_key_for_its_files(desk: Desk, office: Office) -> None:
+    stack = office.stack
+    role = Path(__file__).parents[2] / "deploy" / "storage_role.sql"
+    try:
+        for _ in range(2):
+            await desk.connection.execute(role.read_text(encoding="utf-8"))
+        signed = token(stack.secrets.jwt_secret.get_secret_value(), "agent_files")
+        await office.serve_steps(call("file_write", path="a.txt", content="kept"), DONE)
+        task_id = await desk.submit()
+        await office.work(
+            SUPABASE_SECRET_KEY=None,
+            SUPABASE_PUBLISHABLE_KEY=stack.secrets.publishable_key,
+            storage_token=signed,
+        )
+        assert (await desk.task(task_id))["status"] == "completed"
+        (file,) = await desk.rows("select file_path, is_stored from public.files where task_id = %s", task_id)
+        assert file["is_stored"]
+        keys = {"apikey": stack.secrets.publishable_key, "Authorization": f"Bearer {signed}"}
+        async with httpx.AsyncClient(base_url=stack.supabase_url, headers=keys) as http:
+            path = f"/storage/v1/object/agent-files/{file['file_path']}"
+            assert (await http.get(path)).content == b"kept"
+            for denied in ("/rest/v1/users", "/rest/v1/messages", "/rest/v1/files"):
+                assert (await http.get(denied)).status_code == httpx.codes.FORBIDDEN
+            for function in ("worker_backlog", "worker_config", "runtime_status"):
+                answer = await http.post(f"/rest/v1/rpc/{function}", json={})
+                assert answer.status_code == httpx.codes.FORBIDDEN
+            bucket = await http.post("/storage/v1/bucket", json={"id": "mine", "name": "mine"})
+            assert not bucket.is_success
+            removed = await http.request("DELETE", "/storage/v1/object/agent-files", json={"prefixes": [path]})
+            assert removed.is_success
+    finally:
+        await desk.connection.execute(
+            'drop policy if exists "agent-files: workers" on storage.objects;'
+            ' drop policy if exists "agent-files: workers see the bucket" on storage.buckets;'
+            " drop role if exists agent_files"
+        )
