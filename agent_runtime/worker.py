@@ -32,12 +32,14 @@ from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.vault.keys import Keyring
 
 log = structlog.get_logger()
 
 POOL_LIMIT = 10
 SWEEP_SECONDS = 600.0
 STOPPED_SECONDS = 0.5
+VAULT_SINCE_VERSION = 3
 AGAIN_SECONDS = 1.0
 """Between tries when a claim failed."""
 
@@ -264,6 +266,9 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
                 "the database has no schema of agent-runtime, or another release's: run `agent-runtime db apply`"
             ) from None
         require_known_version(SchemaStatus(installed=known["schema_version"]))
+        if (known["schema_version"] or 0) >= VAULT_SINCE_VERSION:
+            keys = await Keyring.of(settings).opened(store.master_keys)
+            keys.require(await store.unknown_vault_keys(keys.ids))
         yield Worker(settings, store, keeper, TaskRunner(settings, store, storage, registry, sandbox, keeper), storage)
 
 

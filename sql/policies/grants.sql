@@ -27,7 +27,8 @@ grant select, insert, update, delete on public.agents to authenticated;
 grant select, insert, update on public.conversations, public.tasks to authenticated;
 grant select, insert on public.messages, public.files to authenticated;
 
-grant insert, update, delete on public.agents, public.tools, public.system_config to service_role;
+grant update, delete on public.agents to service_role;
+grant insert, update, delete on public.tools, public.system_config to service_role;
 grant insert, update on public.tenants to service_role;
 grant update on public.users to service_role;
 grant update on public.tasks, public.conversations to service_role;
@@ -35,7 +36,8 @@ grant update on public.tasks, public.conversations to service_role;
 -- Functions. Nothing in private is callable but what the caller's own policies, triggers and functions name.
 revoke all on all functions in schema private from public, anon, authenticated, service_role, agent_worker;
 grant execute on function
-  private.me(), private.my_tenant(), private.my_tenants(), private.is_admin(), private.can_write(), private.acts_as_owner(oid),
+  private.me(), private.my_tenant(), private.my_tenants(), private.me_by_hint(),
+  private.my_tenant_as_admin(), private.is_admin(), private.can_write(), private.acts_as_owner(oid),
   private.agent_named(text), private.trimmed(text), private.json(jsonb), private.ask_of_task(uuid, boolean)
   to authenticated, service_role;
 

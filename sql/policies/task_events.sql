@@ -1,3 +1,11 @@
 drop policy if exists "Users can view the timeline of tasks they can view" on public.task_events;
 create policy "Users can view the timeline of tasks they can view" on public.task_events
-  for select to authenticated using (exists (select from public.tasks t where t.id = task_id));
+  for select to authenticated
+  using (
+    -- The short cuts first (triggers/owner_hints.sql). The last line is never asked of another tenant's row.
+    owner_id = (select private.me_by_hint())
+    or tenant_id = (select private.my_tenant_as_admin())
+    or case
+      when tenant_id = any ((select private.my_tenants())::uuid[]) then (select true from public.tasks t where t.id = task_id)
+    end
+  );

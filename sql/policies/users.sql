@@ -2,7 +2,7 @@
 drop policy if exists "Users can view own profile" on public.users;
 create policy "Users can view own profile" on public.users
   for select to authenticated
-  using (id = (select private.me()) or (tenant_id = (select private.my_tenant()) and (select private.is_admin())));
+  using (id = (select private.me()) or tenant_id = (select private.my_tenant_as_admin()));
 
 -- Which columns: triggers/ownership.sql refuses role, tenant, e-mail and is_active.
 drop policy if exists "Users can update own profile" on public.users;

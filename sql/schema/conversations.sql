@@ -17,7 +17,10 @@ create index if not exists idx_conversations_user_id on public.conversations (us
 create index if not exists idx_conversations_agent_id on public.conversations (agent_id);
 create index if not exists idx_conversations_status on public.conversations (status);
 create index if not exists idx_conversations_created_at on public.conversations (created_at desc);
-create index if not exists idx_conversations_tenant_id on public.conversations (tenant_id);
+-- The newest of a person's and of a tenant's, and those that everybody in the tenant may read.
+create index if not exists idx_conversations_user_created on public.conversations (user_id, created_at desc);
+create index if not exists idx_conversations_tenant_created on public.conversations (tenant_id, created_at desc);
+create index if not exists idx_conversations_shared on public.conversations (tenant_id) where is_shared;
 create index if not exists idx_conversations_title_gin on public.conversations using gin (to_tsvector('spanish', title));
 create index if not exists idx_conversations_title_english_gin on public.conversations using gin (to_tsvector('english', title));
 alter table public.conversations enable row level security;

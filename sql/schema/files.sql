@@ -36,6 +36,10 @@ comment on column public.files.is_stored is
   'False while Storage has not taken the bytes: the worker that made them has them, and sends them when it can.';
 comment on column public.files.filename is 'Path in the task''s workspace.';
 comment on column public.files.original_filename is 'As the person named it, or the last part of filename.';
+-- Since version 3: see triggers/owner_hints.sql.
+alter table public.files add column if not exists owner_id uuid;
+comment on column public.files.owner_id is
+  'Whose the conversation was when the row was written: a short cut for the policies alone. Null in rows from before version 3.';
 create index if not exists idx_files_conversation_id on public.files (conversation_id);
 create index if not exists idx_files_task_id on public.files (task_id);
 create index if not exists idx_files_uploaded_by on public.files (uploaded_by);

@@ -20,6 +20,12 @@ create table if not exists public.messages (
 alter sequence public.messages_seq owned by public.messages.seq;
 comment on column public.messages.seq is 'Set by the database under the conversation''s lock: order of seq is order of commit.';
 comment on column public.messages.metadata is 'files, model, thinking, finish, usage, execution_id.';
+-- Since version 3: see triggers/owner_hints.sql.
+alter table public.messages add column if not exists owner_id uuid;
+comment on column public.messages.owner_id is
+  'Whose the conversation was when the row was written: a short cut for the policies alone. Null in rows from before version 3.';
+-- With what the policy asks, so that counting the messages of a conversation reads no message.
+create index if not exists idx_messages_visible on public.messages (conversation_id, seq) include (owner_id, tenant_id);
 create index if not exists idx_messages_conversation_id on public.messages (conversation_id);
 create index if not exists idx_messages_role on public.messages (role);
 create index if not exists idx_messages_created_at on public.messages (created_at);

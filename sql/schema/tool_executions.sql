@@ -40,6 +40,10 @@ comment on column public.tool_executions.approval_used_at is 'When the approval 
 comment on column public.tool_executions.original_parameters is 'What the model asked for, where a person edited it before approving.';
 comment on column public.tool_executions.input_digest is 'SHA-256, in hex, of input_parameters as jsonb prints it.';
 comment on column public.tool_executions.tool_call_id is 'The model''s own id of the call, unique within one turn only.';
+-- Since version 3: see triggers/owner_hints.sql.
+alter table public.tool_executions add column if not exists owner_id uuid;
+comment on column public.tool_executions.owner_id is
+  'Whose the conversation was when the row was written: a short cut for the policies alone. Null in rows from before version 3.';
 create index if not exists idx_tool_executions_task_id on public.tool_executions (task_id);
 create index if not exists idx_tool_executions_tool_id on public.tool_executions (tool_id);
 create index if not exists idx_tool_executions_status on public.tool_executions (status);
@@ -48,4 +52,7 @@ create index if not exists idx_tool_executions_tenant_id on public.tool_executio
 create index if not exists idx_tool_executions_decided_by on public.tool_executions (decided_by) where decided_by is not null;
 create index if not exists idx_tool_executions_expiry on public.tool_executions (approval_expires_at)
   where status = 'awaiting_approval';
+-- What waits for a person.
+create index if not exists idx_tool_executions_undecided on public.tool_executions (tenant_id, approval_expires_at)
+  where status in ('awaiting_approval', 'in_doubt');
 alter table public.tool_executions enable row level security;

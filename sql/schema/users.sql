@@ -23,6 +23,9 @@ comment on column public.users.home_tenant_id is
   'The personal tenant from sign-up. Joining another keeps it and what is in it; leaving leads back to it.';
 comment on column public.users.deactivated_by_admin is
   'An admin of the tenant deactivated the person, and can undo it; what the operator did by SQL, no admin can.';
+alter table public.users add column if not exists owner_hints boolean not null default true;
+comment on column public.users.owner_hints is
+  'False for who left a tenant or lost a conversation to somebody else: the policies believe no owner_id of theirs.';
 create index if not exists idx_users_email on public.users (email);
 create index if not exists idx_users_username on public.users (username);
 create index if not exists idx_users_role on public.users (role);

@@ -34,6 +34,7 @@ create table auth.users (
   raw_user_meta_data jsonb,
   created_at timestamptz,
   updated_at timestamptz,
+  last_sign_in_at timestamptz,
   phone text unique,
   is_sso_user boolean not null default false
 );

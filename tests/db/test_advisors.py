@@ -11,13 +11,17 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from agent_runtime.db import schema
 from agent_runtime.errors import ConfigError
 from tests.advisors import advisors
+from tests.conftest import cloned
 from tests.db.impersonation import many
-from tests.db.programs import BOOTSTRAP, psql
+from tests.db.programs import as_hosted
 
 if TYPE_CHECKING:
-    from tests.conftest import Database
+    from collections.abc import Iterator
+
+    from tests.conftest import Cluster, Database
     from tests.db.impersonation import Connection
 
 HERE = Path(__file__).parent
@@ -34,10 +38,12 @@ def installed() -> Path:
 
 
 @pytest.fixture
-def advised(hosted: Database) -> Database:
-    finished = psql(hosted, "-f", str(BOOTSTRAP))
-    assert finished.returncode == 0, finished.stderr
-    return hosted
+def advised(postgres18: Cluster) -> Iterator[Database]:
+    """As on hosted Supabase, with our SQL."""
+    for database in cloned(postgres18, "template1"):
+        as_hosted(database)
+        schema.apply(database.owner)
+        yield database
 
 
 def test_no_error_no_warning_and_each_remark_is_explained(advised: Database, installed: Path, tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def test_what_an_admin_changed_stays(database: Database) -> None:
         connection.execute("update agents set system_prompt = 'Mine.', tools_enabled = '{}', is_active = false")
         connection.execute("delete from tools where name = 'file_find'")
         connection.execute("insert into agents (name, system_prompt, model_name) values ('Mine', 'x', 'x')")
-    changed = {name: digest for name, digest in rows(database).items() if name not in ("tools", "audit_logs")}
+    # The tools' rows are brought up to date, which the platform's audit tells.
+    changed = {name: digest for name, digest in rows(database).items() if name != "tools" and "audit_" not in name}
     installed(by_psql(database))
     after = rows(database)
     assert {name: after[name] for name in changed} == changed

@@ -26,24 +26,25 @@ DOCUMENT = Path(__file__).with_name("schema_document.sql")
 DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 
 ADDED_COLUMNS = {
-    "users": "tenant_id home_tenant_id deactivated_by_admin",
+    "users": "tenant_id home_tenant_id deactivated_by_admin owner_hints",
     "agents": "tenant_id standing_permissions",
     "conversations": "tenant_id is_shared",
-    "messages": "tenant_id task_id seq",
+    "messages": "tenant_id task_id seq owner_id",
     "tasks": "tenant_id user_id agent_id parent_task_id plan run_after attempts max_attempts lease_token"
     " lease_expires_at worker_id wait_reason cancel_requested_at pause_requested_at idempotency_key limits usage"
     " tainted claimed_at active_seconds retries last_release search",
     "tools": "tenant_id retry_class taints outward timeout_seconds output_limit_bytes prompt_injection response_guide"
     " config approvals_required",
     "tool_executions": "tenant_id tool_call_id step call_index input_digest approval_expires_at decided_by decided_at"
-    " decision_reason approvals_needed approval_used_at original_parameters",
+    " decision_reason approvals_needed approval_used_at original_parameters owner_id",
     "execution_decisions": "id execution_id user_id tenant_id verdict input_digest reason created_at",
-    "files": "tenant_id execution_id version kind is_executable link_target is_stored",
+    "files": "tenant_id execution_id version kind is_executable link_target is_stored owner_id",
     "system_config": "",
-    "audit_logs": "tenant_id actor prev_hash hash",
+    "audit_logs": "tenant_id actor prev_hash hash chain_seq",
     "invitations": "id tenant_id email role invited_by status created_at expires_at decided_at accepted_by",
     "tenants": "id slug name settings created_at updated_at",
-    "task_events": "id task_id kind payload created_at tenant_id",
+    "task_events": "id task_id kind payload created_at tenant_id owner_id",
+    "credentials": "id tenant_id user_id name category scope key_id created_by created_at updated_at last_used_at",
     "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant",
 }
 

@@ -26,7 +26,7 @@ def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:
 
 
 def test_no_two_stacks_share_a_secret() -> None:
-    one, other = secrets.generate().model_dump(), secrets.generate().model_dump()
+    one, other = (secrets.generate().model_dump(exclude={"vault_previous_keys"}) for _ in range(2))
     assert len({*one.values(), *other.values()}) == 2 * len(one)
 
 
