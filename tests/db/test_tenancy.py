@@ -348,9 +348,9 @@ def test_a_tool_decides_nothing_for_a_person(connection: Connection, team: Team)
         ("transfer_ownership", [team.ada, team.uma]), ("decide_execution", [execution, True]),
         ("settle_execution", [execution, True]),
     ):  # fmt: skip
-        with refused(WRONG_STATE, "a tool cannot do this"):
+        with refused(DENIED, "a tool cannot do this"):
             call(connection, team.ada, function, *given)
-    with refused(WRONG_STATE, "a tool cannot do this"):
+    with refused(DENIED, "a tool cannot do this"):
         connection.execute(
             "insert into public.execution_decisions (execution_id, user_id, verdict, input_digest)"
             " values (%s, %s, 'approved', 'x')",
@@ -672,7 +672,11 @@ def test_an_agent_of_home_is_not_used_in_a_team(connection: Connection, team: Te
 
 def test_a_token_of_a_deleted_user_gives_nothing(connection: Connection, team: Team) -> None:
     connection.execute("delete from auth.users where id = %s", [team.uma])
-    for function, given in (("leave_tenant", [team.tenant]), ("submit_task", ["x"]), ("accept_invitation", [uuid.uuid4()])):
+    for function, given in (
+        ("leave_tenant", [team.tenant]),
+        ("submit_task", ["x"]),
+        ("accept_invitation", [uuid.uuid4()]),
+    ):
         with refused(DENIED, "sign in"):
             call(connection, team.uma, function, *given)
     with person(connection, team.uma):
