@@ -155,7 +155,9 @@ declare
   v_task public.tasks;
 begin
   select * into v_task from public.tasks t where t.id = new.task_id;
-  if v_task.id is null or v_me <> v_task.user_id then
+  if v_me <> v_task.user_id or (v_me is not null and v_task.id is null) then
+    perform private.refuse_row('files');
+  elsif v_task.id is null then
     raise exception using errcode = 'AR002', message = format('there is no task %s', new.task_id);
   elsif new.uploaded_by <> v_task.user_id then
     perform private.refuse_row('files');

@@ -600,6 +600,10 @@ def test_forged_columns_are_the_databases_to_set(connection: Connection, team: T
              [theirs["conversation_id"], mine["id"]]),
             ("insert into public.messages (conversation_id, task_id, role, content) values (%s, %s, 'user', 'x')",
              [uuid.uuid4(), uuid.uuid4()]),
+            ("insert into public.files (task_id, filename, original_filename, file_path, file_size, mime_type,"
+             " uploaded_by) values (%s, 'x', 'x', 'x', 1, 'x', %s)", [theirs["id"], team.uma]),
+            ("insert into public.files (task_id, filename, original_filename, file_path, file_size, mime_type,"
+             " uploaded_by) values (%s, 'x', 'x', 'x', 1, 'x', %s)", [uuid.uuid4(), team.uma]),
         ):  # fmt: skip
             # The same words, whether it is there and another's or not there at all.
             with refused(DENIED, "row-level security policy"), connection.transaction():
