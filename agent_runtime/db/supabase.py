@@ -52,7 +52,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^task \S+ has no (tool execution |such tool)|^there is no (member|tenant|credential) ", "AR002"),
         (
             r"^step \S+ cannot be recorded after |^task \S+ is being cancelled$| was left running; it is in doubt "
-            r"| is in doubt: a person settles it$|^a tool cannot do this: "
+            r"| is in doubt: a person settles it$"
             r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$"
             r"|^the credentials were changed meanwhile: ",
             "AR003",

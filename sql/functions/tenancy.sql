@@ -9,11 +9,11 @@ create or replace function private.require_person() returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from private.acting a where a.xid = pg_catalog.pg_current_xact_id_if_assigned()) then
-    raise exception using errcode = 'AR003', message = 'a tool cannot do this: it is a person''s own decision';
+    raise exception using errcode = '42501', message = 'a tool cannot do this: it is a person''s own decision';
   end if;
 end
 $$;
-comment on function private.require_person() is 'Raises AR003 where a tool runs SQL for somebody: what follows is for people alone to decide.';
+comment on function private.require_person() is 'Raises 42501 where a tool runs SQL for somebody: what follows is for people alone to decide.';
 
 create or replace function private.lock_tenants(p_tenants uuid[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -343,14 +343,15 @@ def test_a_tool_decides_nothing_for_a_person(connection: Connection, team: Team)
     )
     for function, given in (
         ("invite_user", ["x@example.org"]), ("revoke_invitation", [invitation["id"]]),
-        ("accept_invitation", [invitation["id"]]), ("leave_tenant", [team.tenant]), ("set_user_role", [team.uma, "admin"]),
+        ("accept_invitation", [invitation["id"]]), ("leave_tenant", [team.tenant]),
+        ("set_user_role", [team.uma, "admin"]),
         ("set_user_active", [team.uma, False]), ("remove_user", [team.uma]), ("rename_tenant", ["x"]),
         ("transfer_ownership", [team.ada, team.uma]), ("decide_execution", [execution, True]),
         ("settle_execution", [execution, True]),
     ):  # fmt: skip
-        with refused(WRONG_STATE, "a tool cannot do this"):
+        with refused(DENIED, "a tool cannot do this"):
             call(connection, team.ada, function, *given)
-    with refused(WRONG_STATE, "a tool cannot do this"):
+    with refused(DENIED, "a tool cannot do this"):
         connection.execute(
             "insert into public.execution_decisions (execution_id, user_id, verdict, input_digest)"
             " values (%s, %s, 'approved', 'x')",
