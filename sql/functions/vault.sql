@@ -2,7 +2,7 @@
 -- comes and goes sealed, bound to its row, and opens only where the master key is (agent_runtime/vault).
 
 create or replace function private.credential_owner(p_scope text, p_tenant text, out tenant_id uuid, out user_id uuid)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_role constant text := coalesce(nullif(current_setting('role', true), 'none'), session_user);
 begin
@@ -47,7 +47,7 @@ comment on function private.credential_owner(text, text) is
 
 create or replace function private.credential_named(p_name text, p_scope text, p_tenant uuid, p_user uuid)
 returns public.credentials
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select c
   from public.credentials c
   where c.name = p_name and c.scope = p_scope and c.user_id is not distinct from p_user
@@ -55,7 +55,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 create or replace function public.vault_slot(p_name text, p_scope text, p_tenant text default null) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_owner record := private.credential_owner(p_scope, p_tenant);
   v_row public.credentials := private.credential_named(p_name, p_scope, v_owner.tenant_id, v_owner.user_id);
@@ -75,7 +75,7 @@ comment on function public.vault_slot(text, text, text) is 'The row that a crede
 create or replace function public.vault_put(
   p_id uuid, p_name text, p_scope text, p_tenant text, p_category text, p_ciphertext text, p_wrapped_key text, p_key_id text
 ) returns public.credentials
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_owner record := private.credential_owner(p_scope, p_tenant);
   v_row public.credentials;
@@ -115,13 +115,13 @@ comment on function public.vault_put(uuid, text, text, text, text, text, text, t
   'Puts a sealed credential into the row that vault_slot named, or replaces what is there. The sealed parts are in hex.';
 
 create or replace function public.vault_list() returns setof public.credentials
-language sql stable security invoker set search_path = '' as $$
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select * from public.credentials c order by c.scope, c.tenant_id, c.user_id, c.name
 $$;
 comment on function public.vault_list() is 'The credentials that the caller may know of, without their values.';
 
 create or replace function public.vault_remove(p_name text, p_scope text, p_tenant text default null) returns public.credentials
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_owner record := private.credential_owner(p_scope, p_tenant);
   v_row public.credentials;
@@ -137,7 +137,7 @@ end
 $$;
 
 create or replace function public.vault_wrapped(p_key_id text) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
@@ -154,7 +154,7 @@ $$;
 comment on function public.vault_wrapped(text) is 'The wrapped data keys that another master key than p_key_id opens, for the rotation; no values.';
 
 create or replace function public.vault_rewrap(p_id uuid, p_was text, p_wrapped_key text, p_key_id text) returns boolean
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into private.vault_keys (key_id) values (p_key_id) on conflict do nothing;
   -- Of one that was put anew meanwhile the new data key stays: the rotation asks again for what is left.
@@ -170,7 +170,7 @@ end
 $$;
 
 create or replace function public.worker_vault_keys(p_key_ids text[]) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_unknown text[];
 begin
@@ -191,7 +191,7 @@ comment on function public.worker_vault_keys(text[]) is
 -- Supabase and in no backup; but whoever owns the database can ask it.
 
 create or replace function public.worker_master_keys() returns text[]
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_keys text[];
 begin
@@ -211,7 +211,7 @@ comment on function public.worker_master_keys() is
   'The master keys that Supabase Vault keeps, the current one first; null without the extension.';
 
 create or replace function public.vault_new_key() returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   -- Each of the four has 122 random bits from the strong source of the server; the key is their digest.
   v_key constant bytea := sha256(
@@ -230,13 +230,13 @@ $$;
 comment on function public.vault_new_key() is 'Makes a new current master key within Supabase Vault; only workers and operators are told it.';
 
 create or replace function private.credentials_named_in(p_config jsonb) returns setof text
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select distinct m.found[1]
   from regexp_matches(p_config::text, '\{\{credential:([A-Za-z0-9][A-Za-z0-9_.-]{0,99})\}\}', 'g') as m (found)
 $$;
 
 create or replace function public.worker_credentials(p_task uuid, p_lease uuid, p_execution uuid, p_names text[]) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks := private.leased_task(p_task, p_lease);
   v_found jsonb;
@@ -293,7 +293,7 @@ comment on function public.worker_credentials(uuid, uuid, uuid, text[]) is
   'without a call, those that calls of the task have used: a resumed run keeps them out of its output too. Others are left out in silence.';
 
 create or replace function private.note_credential_read(p_task public.tasks, p_execution uuid, p_credential jsonb) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_values constant jsonb := jsonb_build_object(
     'name', p_credential ->> 'name', 'scope', p_credential ->> 'scope', 'task_id', p_task.id, 'execution_id', p_execution
@@ -314,7 +314,7 @@ $$;
 
 -- Whatever an API grants: rows come and go by the functions above, and never move.
 create or replace function private.only_by_vault() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'credentials are changed by the functions of the vault alone';
@@ -342,7 +342,7 @@ create or replace trigger only_by_vault_truncate
 
 -- Everybody who is signed in reads the tools, and the audit keeps what their configuration was.
 create or replace function private.no_secret_in_config() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_at text;
 begin

@@ -66,11 +66,11 @@ def test_no_function_is_everybodys(connection: Connection) -> None:
     assert named(connection, f"{granted} and grantee = 0") == set()
 
 
-def test_every_function_has_a_fixed_and_empty_search_path(connection: Connection) -> None:
-    assert named(
-        connection, f"select proname as name from pg_proc where {OURS} and not ('search_path=\"\"' = any (proconfig))"
-    ) == set()  # fmt: skip
-    assert named(connection, f"select proname as name from pg_proc where {OURS} and proconfig is null") == set()
+def test_every_function_looks_for_names_in_the_catalog_first_and_among_temporary_ones_last(
+    connection: Connection,
+) -> None:
+    fixed = "'search_path=pg_catalog, pg_temp' = any (coalesce(proconfig, '{}'))"
+    assert named(connection, f"select proname as name from pg_proc where {OURS} and not ({fixed})") == set()
 
 
 def test_every_table_has_row_level_security(connection: Connection) -> None:
