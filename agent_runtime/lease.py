@@ -14,22 +14,19 @@ import contextlib
 import contextvars
 import random
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import psycopg
 import structlog
 
 from agent_runtime.errors import AgentRuntimeError, DatabaseUnavailable, LeaseLost, SchemaDiffers
+from agent_runtime.lease_book import LeaseBook, News
+from agent_runtime.pulse import Pulse, clock
 from agent_runtime.records import Lease, Renewal
 
 log = structlog.get_logger()
-
-News = Literal["lost", "cancel", "pause", "resume"]
-"""What a renewal can tell of one task. `resume`: a pause was taken back before the run came to it."""
 
 AGAIN_SECONDS = 0.5
 """Between tries when a renewal failed."""
@@ -39,14 +36,6 @@ BREATH_SECONDS = 0.05
 
 STOP_SECONDS = 2.0
 """For the thread to end; then it is left to the end of the process."""
-
-# One that goes on while the machine sleeps, where there is one: on Linux CLOCK_MONOTONIC stands still meanwhile.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def clock() -> float:
-    """Seconds, for what a lease is worth: they go on while the process is stopped and while the machine sleeps."""
-    return time.clock_gettime(_CLOCK)
 
 
 class Renewing(Protocol):
@@ -68,77 +57,6 @@ class LeaseGuard(Protocol):
         Raises `LeaseLost`, or `DatabaseUnavailable` when nothing can be learned for two leases' time.
         """
         ...
-
-
-@dataclass
-class _Held:
-    """A lease, until when it is surely held, and what was told of it."""
-
-    lease: Lease
-    until: float
-    lost: bool = False
-    cancelled: bool = False
-    paused: bool = False
-
-
-class LeaseBook:
-    """The leases of this process. Written by two threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: dict[Lease, _Held] = {}
-
-    def add(self, lease: Lease, until: float) -> list[Lease]:
-        """A claim was granted. Returns older leases of the same task: whoever was given it anew has lost those."""
-        with self._lock:
-            older = [held for held in self._held.values() if held.lease.task_id == lease.task_id and not held.lost]
-            for held in older:
-                held.lost = True
-            self._held[lease] = _Held(lease, until)
-            return [held.lease for held in older]
-
-    def remove(self, lease: Lease) -> None:
-        """Its run has ended."""
-        with self._lock:
-            self._held.pop(lease, None)
-
-    def held(self) -> list[Lease]:
-        """Those worth renewing."""
-        with self._lock:
-            return [held.lease for held in self._held.values() if not held.lost]
-
-    def until(self, lease: Lease) -> float | None:
-        """Until when, by `clock`, it is surely held; None for one that is lost or was never here."""
-        with self._lock:
-            held = self._held.get(lease)
-            return None if held is None or held.lost else held.until
-
-    def learn(self, leases: Iterable[Lease], renewals: Iterable[Renewal], until: float) -> list[tuple[Lease, News]]:
-        """Take in what the database says of these leases; returns what is new. One that it says nothing of stays as it
-        was."""
-        asked = {lease.task_id: lease for lease in leases}
-        news: list[tuple[Lease, News]] = []
-        with self._lock:
-            for renewal in renewals:
-                held = self._held.get(asked[renewal.task_id])
-                if held is not None:
-                    news += [(held.lease, kind) for kind in _learn(held, renewal, until)]
-        return news
-
-
-def _learn(held: _Held, renewal: Renewal, until: float) -> list[News]:
-    if not renewal.held:
-        held.lost = True
-        return ["lost"]
-    held.until = max(held.until, until)
-    news: list[News] = []
-    if renewal.cancel_requested and not held.cancelled:
-        held.cancelled = True
-        news.append("cancel")
-    if renewal.pause_requested != held.paused:
-        held.paused = renewal.pause_requested
-        news.append("pause" if held.paused else "resume")
-    return news
 
 
 class LeaseKeeper:
@@ -177,7 +95,7 @@ class LeaseKeeper:
         # Between the two:
         self._lock = threading.Lock()
         self._waiting: list[asyncio.Future[None]] = []
-        self._pulse = _Pulse(stall_seconds)
+        self._pulse = Pulse(stall_seconds)
 
     # -- called from the worker's loop ---------------------------------------------------------------------------------
 
@@ -365,48 +283,3 @@ class LeaseKeeper:
         elif self._renewed_at is not None and sent - self._renewed_at > self._lease_seconds:
             log.warning("leases were renewed late: this process stood still", seconds=round(sent - self._renewed_at, 1))
         self._unreachable, self._renewed_at = False, sent
-
-
-class _Pulse:
-    """Whether the worker's loop moves: it is asked for a beat, and the next is asked for when that has come.
-
-    Only time in which the asking thread was awake counts, so that a process that was stopped as a whole is not taken
-    for one that is wedged.
-    """
-
-    def __init__(self, stall_seconds: float) -> None:
-        self._stall_seconds = stall_seconds
-        self._answered = True
-        self._still_seconds = 0.0
-        self._stalled = False
-        self._planned_seconds = 0.0
-        self._felt_at = clock()
-
-    def beat(self) -> None:
-        """The loop moves."""
-        self._answered = True
-
-    def planned(self, seconds: float) -> None:
-        """The asking thread will look again after this time."""
-        self._planned_seconds = seconds
-
-    def is_felt(self, ask: Callable[[], None]) -> bool:
-        """Whether the loop has moved lately; `ask` is to have `beat` called in it."""
-        now = clock()
-        passed, self._felt_at = now - self._felt_at, now
-        if self._answered:
-            self._answered, self._still_seconds = False, 0.0
-            if self._stalled:
-                log.info("the worker moves again, renewing its leases")
-            self._stalled = False
-            ask()
-            return True
-        self._still_seconds += min(passed, self._planned_seconds)
-        if self._still_seconds > self._stall_seconds and not self._stalled:
-            self._stalled = True
-            log.error(
-                "the worker has not moved for too long, so its leases are no longer renewed and others take its tasks",
-                limit="stall_seconds",
-                seconds=self._stall_seconds,
-            )
-        return not self._stalled

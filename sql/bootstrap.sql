@@ -27,16 +27,17 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/tool_executions.sql
 \ir schema/files.sql
 \ir schema/system_config.sql
-\ir schema/audit_logs.sql
 \ir schema/task_events.sql
 \ir schema/execution_decisions.sql
 \ir schema/acting.sql
 \ir schema/invitations.sql
-\ir schema/audit_chain.sql
 \ir schema/credentials.sql
 
 \ir migrations/version_2.sql
 \ir migrations/version_3.sql
+-- Where version 3 has put the audit of a version before aside.
+\ir schema/audit_logs.sql
+\ir schema/audit_chain.sql
 
 \ir functions/identity.sql
 \ir functions/config.sql
@@ -53,8 +54,13 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/search.sql
 \ir functions/tenancy.sql
 \ir functions/audit.sql
+\ir functions/audit_mask.sql
+\ir functions/audit_months.sql
+\ir functions/audit_check.sql
 \ir functions/vault.sql
 \ir functions/database_tools.sql
+
+\ir migrations/version_3_audit.sql
 
 \ir triggers/updated_at.sql
 \ir triggers/sign_up.sql

@@ -1,14 +1,16 @@
-"""Real parts for the tests: Postgres 18 and 16, the Supabase API, the scripted model server. Nothing of ours is mocked.
+"""Real parts for the tests: Postgres, the Supabase API, the scripted model server. Nothing of ours is mocked.
 
 database         a database of its own per test with our SQL installed, on Postgres 18 and again on 16
+each_database    the same, and once more on 15: for what must be shown on each version
 database18       the same, on Postgres 18 alone
-empty_database   nothing in it yet, on 18 and again on 16
+empty_database   nothing in it yet, on 18 and again on 16; `each_empty_database` once more on 15
 stack            the whole embedded stack without a worker, started once, shared: sign up users of your own in it
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import uuid
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 TEMPLATE = "installed"
 
+POSTGRES_15 = Path(os.environ.get("POSTGRES_15_PROGRAMS", "/usr/lib/postgresql/15/bin"))
+"""No wheel carries Postgres 15; Debian's packages do, and plpgsql_check with it."""
+
 
 @dataclass(frozen=True)
 class Database:
@@ -43,6 +48,8 @@ class Database:
     """As `agent_worker`."""
     superuser: str
     """As `supabase_admin`: to look where nobody else may."""
+    programs: Path
+    """The folder with `psql` and `pg_dump` of its version."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class Cluster:
 
     postgres: LocalPostgres
     secrets: Secrets
+    programs: Path
 
     def database(self, name: str) -> Database:
         from agent_runtime.local import cluster
@@ -63,6 +71,7 @@ class Cluster:
             owner=conninfo(cluster.OWNER, self.secrets.postgres, name),
             worker=conninfo(cluster.WORKER, self.secrets.agent_worker, name),
             superuser=conninfo(SUPERUSER, self.secrets.supabase_admin, name),
+            programs=self.programs,
         )
 
 
@@ -89,9 +98,29 @@ async def postgres16(open_folder: Path) -> AsyncIterator[Cluster]:
         yield cluster
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres15(open_folder: Path) -> AsyncIterator[Cluster]:
+    """A Postgres 15 for the session, from the system's packages."""
+    if not (POSTGRES_15 / "initdb").exists():
+        pytest.skip(
+            f"no Postgres 15 in {POSTGRES_15}: apt-get install postgresql-15-plpgsql-check, "
+            "or name another folder of its programs in POSTGRES_15_PROGRAMS"
+        )
+    async with _cluster(open_folder, 15, POSTGRES_15) as cluster:
+        yield cluster
+
+
 @pytest.fixture(params=[18, 16], ids=["pg18", "pg16"])
 def cluster(request: pytest.FixtureRequest) -> Cluster:
     """Each of the two in turn."""
+    found = request.getfixturevalue(f"postgres{request.param}")
+    assert isinstance(found, Cluster)
+    return found
+
+
+@pytest.fixture(params=[18, 16, 15], ids=["pg18", "pg16", "pg15"])
+def each_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Each version that is supported at its oldest, its middle and its newest, in turn."""
     found = request.getfixturevalue(f"postgres{request.param}")
     assert isinstance(found, Cluster)
     return found
@@ -101,6 +130,12 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
 def database(cluster: Cluster) -> Iterator[Database]:
     """A database of this test alone, with our SQL installed."""
     yield from cloned(cluster, TEMPLATE)
+
+
+@pytest.fixture
+def each_database(each_cluster: Cluster) -> Iterator[Database]:
+    """The same, on Postgres 18, 16 and 15."""
+    yield from cloned(each_cluster, TEMPLATE)
 
 
 @pytest.fixture
@@ -115,6 +150,12 @@ def empty_database(cluster: Cluster) -> Iterator[Database]:
     yield from cloned(cluster, "template1")
 
 
+@pytest.fixture
+def each_empty_database(each_cluster: Cluster) -> Iterator[Database]:
+    """The same, on Postgres 18, 16 and 15."""
+    yield from cloned(each_cluster, "template1")
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack(open_folder: Path) -> AsyncIterator[Stack]:
     """The embedded stack: Postgres 18, the Supabase API, our SQL and the scripted model server; no worker."""
@@ -125,9 +166,9 @@ async def stack(open_folder: Path) -> AsyncIterator[Stack]:
 
 
 @asynccontextmanager
-async def _cluster(folder: Path, major: Major) -> AsyncIterator[Cluster]:
+async def _cluster(folder: Path, major: Major, programs: Path | None = None) -> AsyncIterator[Cluster]:
     from agent_runtime.db import schema
-    from agent_runtime.local import cluster, ports, secrets
+    from agent_runtime.local import cluster, ports, secrets, wheels
     from agent_runtime.local.postgres import LocalPostgres
     from agent_runtime.local.service_user import choose_service_user
 
@@ -143,12 +184,13 @@ async def _cluster(folder: Path, major: Major) -> AsyncIterator[Cluster]:
         user=choose_service_user(logs / "data"),
         major=major,
         durable=False,
+        programs=programs,
     )
     await postgres.initialise()
     await postgres.start()
     try:
         await cluster.set_up(postgres, made, database=TEMPLATE)
-        running = Cluster(postgres, made)
+        running = Cluster(postgres, made, programs or wheels.postgres(major).path.parent)
         await asyncio.to_thread(schema.apply, running.database(TEMPLATE).owner)
         yield running
     finally:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from psycopg.errors import TransactionTimeout
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -36,30 +37,53 @@ class PostgresStore(Store):
         self._conninfo = conninfo
 
     async def _once(self, function: str, arguments: Mapping[str, Any]) -> Any:
-        query = _query(function, tuple(arguments))
-        values = {name: Jsonb(value.value) if isinstance(value, Json) else value for name, value in arguments.items()}
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(query, values)
-                rows = await cursor.fetchall()
+                return await _called(connection, function, arguments)
         except (psycopg.OperationalError, PoolTimeout) as error:
             translated = translate(error) if isinstance(error, psycopg.Error) else None
             if translated is not None:
                 raise translated from error
             # Others in the pool broke with it: replace them now, not one failed call at a time.
             await self._pool.check()
-            log.warning("database unavailable", database=describe(self._conninfo), error=str(error).splitlines()[0])
-            raise DatabaseUnavailable(f"Postgres at {describe(self._conninfo)} broke off: {error}") from error
+            raise self._unavailable(error) from error
         except psycopg.Error as error:
             translated = translate(error)
             if translated is None:
                 raise
             raise translated from error
-        # A function that returns one value has one column, of its own name.
-        result = cursor.pgresult
-        if result is not None and result.nfields == 1 and result.fname(0) == function.encode():
-            return rows[0][function]
-        return rows
+
+    async def _apart(self, function: str, arguments: Mapping[str, Any], seconds: float) -> Any:
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                with_keepalives(self._conninfo),
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                prepare_threshold=None,
+                row_factory=dict_row,
+            ) as connection:
+                limit = f"{round(seconds * 1000)}ms"
+                await connection.execute("select pg_catalog.set_config('statement_timeout', %s, true)", [limit])
+                return await _called(connection, function, arguments)
+        except psycopg.Error as error:
+            translated = translate(error)
+            if translated is None and not isinstance(error, psycopg.OperationalError | TransactionTimeout):
+                raise
+            raise translated or self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> DatabaseUnavailable:
+        log.warning("database unavailable", database=describe(self._conninfo), error=str(error).splitlines()[0])
+        return DatabaseUnavailable(f"Postgres at {describe(self._conninfo)} broke off: {error}")
+
+
+async def _called(connection: psycopg.AsyncConnection[Any], function: str, arguments: Mapping[str, Any]) -> Any:
+    values = {name: Jsonb(value.value) if isinstance(value, Json) else value for name, value in arguments.items()}
+    cursor = await connection.execute(_query(function, tuple(arguments)), values)
+    rows = await cursor.fetchall()
+    # A function that returns one value has one column, of its own name.
+    result = cursor.pgresult
+    if result is not None and result.nfields == 1 and result.fname(0) == function.encode():
+        return rows[0][function]
+    return rows
 
 
 @asynccontextmanager

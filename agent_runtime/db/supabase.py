@@ -21,6 +21,7 @@ from agent_runtime.errors import (
     DatabaseUnavailable,
     InvalidInput,
     SchemaDiffers,
+    ToolRefused,
 )
 from agent_runtime.storage import is_loopback
 
@@ -32,7 +33,7 @@ ANSWER_SECONDS = 20.0
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 # What passes: connections, restarts, deadlocks, timeouts, a server that is full.
-_PASSING = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...|PGRST00.")
+_PASSING = re.compile(r"08...|25P04|40001|40P01|53...|55P03|57...|58...|PGRST00.")
 _PASSING_STATUSES = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT})
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # The function is not there, or not as this release calls it.
@@ -48,15 +49,21 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), code)
     for pattern, code in (
         (r"^the lease on task \S+ is lost$", "AR001"),
-        (r"^task \S+ has no tool execution ", "AR002"),
+        (r"^task \S+ has no (tool execution |such tool)|^there is no (member|tenant|credential) ", "AR002"),
         (
             r"^step \S+ cannot be recorded after |^task \S+ is being cancelled$| was left running; it is in doubt "
-            r"| is in doubt: a person settles it$"
-            r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$",
+            r"| is in doubt: a person settles it$|^a tool cannot do this: "
+            r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$"
+            r"|^the credentials were changed meanwhile: ",
             "AR003",
         ),
         (r" has not been approved$|^the approval of tool execution ", "AR004"),
-        (r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has ", "AR005"),
+        (
+            r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has "
+            r"|^tools\.config is not for "
+            r"|^that is not a name of a credential|^a user's credential is not |^AGENT_RUNTIME_VAULT_KEY is not ",
+            "AR005",
+        ),
         (r"^limit \w+ reached: ", "AR006"),
         (r"^the database needs workers of schema version ", "AR007"),
         (r"^terminating connection |^the database system is |^canceling statement |^deadlock detected", "57014"),
@@ -88,6 +95,15 @@ class SupabaseStore(Store):
         except _WrongAddress as error:
             # It was right when the store was opened: somebody may put it right again.
             raise DatabaseUnavailable(str(error)) from None
+
+    async def _apart(self, function: str, arguments: Mapping[str, Any], seconds: float) -> Any:
+        if function != "worker_query":
+            # The API keeps its sessions, and what a statement leaves in one would be the next request's.
+            raise ToolRefused(
+                "this worker reaches the database over the REST API, where nothing is changed by SQL: "
+                "set DATABASE_URL on the worker"
+            )
+        return await self._once(function, {**arguments, "p_seconds": int(min(seconds, ANSWER_SECONDS - 5))})
 
     async def _ask(self, function: str, arguments: Mapping[str, Any]) -> Any:
         named = {name: _plain(value) for name, value in arguments.items()}

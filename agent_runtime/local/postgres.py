@@ -22,7 +22,7 @@ from agent_runtime.local.service_user import ServiceUser
 
 SUPERUSER = "supabase_admin"
 
-Major = Literal[16, 18]
+Major = Literal[15, 16, 18]
 
 _RETRY_SECONDS = 0.03
 
@@ -41,11 +41,14 @@ class LocalPostgres:
         user: ServiceUser | None = None,
         major: Major = 18,
         durable: bool = True,
+        programs: Path | None = None,
     ) -> None:
-        """`password` is the superuser's. Without `durable` a crash of the machine loses data: for tests alone."""
+        """`password` is the superuser's. Without `durable` a crash of the machine loses data: for tests alone.
+        `programs` is a folder with `postgres` and `initdb` of this major version; None: the wheel's."""
         self.data, self.port, self.major = data, port, major
         self._password, self._records, self._logs = password, records, logs
         self._user, self._durable = user, durable
+        self._programs = programs
         self._child: Child | None = None
 
     @property
@@ -191,6 +194,8 @@ class LocalPostgres:
         lock.unlink(missing_ok=True)
 
     def _binary(self, name: str) -> Path:
+        if self._programs:
+            return self._programs / name
         return wheels.reachable(wheels.postgres(self.major), self._user).with_name(name)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
 from agent_runtime.errors import ConfigError
 from agent_runtime.local.state_file import read_state, write_state
 
 
+def _key() -> SecretStr:
+    return SecretStr(base64.b64encode(secrets.token_bytes(32)).decode())
+
+
 class Secrets(BaseModel):
-    """Passwords of the Postgres roles, and the API's keys."""
+    """Passwords of the Postgres roles, the API's keys, and the vault's."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,14 +30,33 @@ class Secrets(BaseModel):
     publishable_key: str
     secret_key: SecretStr
     jwt_secret: SecretStr
+    audit_key: SecretStr = Field(default_factory=_key)
+    """AGENT_RUNTIME_AUDIT_KEY of this stack. Folders of earlier releases have none: they are given one."""
+    vault_key: SecretStr = Field(default_factory=_key)
+    """AGENT_RUNTIME_VAULT_KEY; the same."""
+    vault_previous_keys: list[SecretStr] = Field(default_factory=list)
+    """After a change of `vault_key` by hand, until `vault rotate`."""
 
-    @field_serializer("supabase_admin", "postgres", "supabase_api", "agent_worker", "secret_key", "jwt_secret")
+    @field_serializer("vault_previous_keys")
+    def _reveal_each(self, values: list[SecretStr]) -> list[str]:
+        return [value.get_secret_value() for value in values]
+
+    @field_serializer(
+        "supabase_admin",
+        "postgres",
+        "supabase_api",
+        "agent_worker",
+        "secret_key",
+        "jwt_secret",
+        "audit_key",
+        "vault_key",
+    )
     def _reveal(self, value: SecretStr) -> str:
         return value.get_secret_value()
 
 
 def generate() -> Secrets:
-    """Fresh ones, of letters, digits, `-` and `_` alone: nothing in them needs quoting in a URL or a shell."""
+    """Fresh ones. Passwords are of letters, digits, `-` and `_`: nothing in them needs quoting in a URL or a shell."""
     return Secrets(
         supabase_admin=_password(),
         postgres=_password(),
@@ -53,10 +77,14 @@ def load_or_generate(path: Path) -> Secrets:
         made = generate()
         write_state(path, made.model_dump())
         return made
+    kept = read_state(path)
     try:
-        return Secrets.model_validate(read_state(path))
+        found = Secrets.model_validate(kept)
     except ValidationError:
         raise ConfigError(f"{path} is damaged: restore it from a backup, or start with another --data-dir") from None
+    if found.model_dump() != kept:
+        write_state(path, found.model_dump())
+    return found
 
 
 def _password() -> SecretStr:

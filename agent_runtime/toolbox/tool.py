@@ -21,6 +21,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    from agent_runtime.toolbox.database import Database
     from agent_runtime.toolbox.sandbox import Sandbox
     from agent_runtime.toolbox.workspace import Workspace
 
@@ -93,6 +94,8 @@ class ToolContext:
     output_limit_bytes: int
     config: dict[str, Any] = field(default_factory=dict)
     """The tool's own configuration, from `tools.config`."""
+    database: Database | None = None
+    """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
 
     @property
     def idempotency_key(self) -> str:

@@ -12,7 +12,7 @@ create or replace function public.submit_task(
   p_run_after timestamptz default null,
   p_idempotency_key text default null
 ) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid := (select private.me());
   v_agent uuid;
@@ -99,12 +99,13 @@ comment on function public.submit_task(text, text, integer, text, uuid, uuid, js
   '{"filename", "original_filename", "file_path", "file_size", "mime_type", "file_hash"}. The same p_idempotency_key gives the same task.';
 
 create or replace function private.trimmed(p_text text) returns text
-language sql immutable set search_path = '' as $$
-  select coalesce(btrim(p_text, E' \t\r\n\f\v'), '')
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  -- Not \v, which is a letter v before Postgres 18.
+  select coalesce(btrim(p_text, E' \t\r\n\f\x0b'), '')
 $$;
 
 create or replace function private.agent_named(p_name text) returns uuid
-language plpgsql stable security invoker set search_path = '' as $$
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_agent uuid;
   v_names text;
@@ -130,7 +131,7 @@ end
 $$;
 
 create or replace function public.cancel_task(p_task uuid) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -154,12 +155,15 @@ $$;
 comment on function public.cancel_task(uuid) is 'Ends a task that nobody runs at once; asks the worker to stop one that runs.';
 
 create or replace function public.answer_task(p_task uuid, p_answer text) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid := (select private.me());
   v_task public.tasks;
 begin
-  select * into v_task from public.tasks t where t.id = p_task and t.user_id = v_me for no key update;
+  select * into v_task
+  from public.tasks t
+  where t.id = p_task and t.user_id = v_me and t.tenant_id = any ((select private.my_tenants())::uuid[])
+  for no key update;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no task %s of yours', p_task);
   end if;
@@ -186,7 +190,7 @@ comment on function public.answer_task(uuid, text) is
   'only the task''s owner do so.';
 
 create or replace function public.pause_task(p_task uuid) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   return private.ask_of_task(p_task, true);
 end
@@ -194,7 +198,7 @@ $$;
 comment on function public.pause_task(uuid) is 'Holds a task: at once, or when the call that runs has ended. resume_task lets it go on.';
 
 create or replace function public.resume_task(p_task uuid) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   return private.ask_of_task(p_task, false);
 end
@@ -202,7 +206,7 @@ $$;
 comment on function public.resume_task(uuid) is 'Lets a paused task go on.';
 
 create or replace function private.ask_of_task(p_task uuid, p_pause boolean) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -236,16 +240,20 @@ end
 $$;
 
 create or replace function private.task_to_decide(p_execution uuid) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
+  perform private.require_person();
   -- The task first, as everywhere. Its owner decides, and the admins of its tenant.
   select t.* into v_task
   from public.tasks t
   join public.tool_executions e on e.task_id = t.id
   where e.id = p_execution
-    and (t.user_id = (select private.me()) or (t.tenant_id = (select private.my_tenant()) and (select private.is_admin())))
+    and (
+      (t.user_id = (select private.me()) and t.tenant_id = any ((select private.my_tenants())::uuid[]))
+      or (t.tenant_id = (select private.my_tenant()) and (select private.is_admin()))
+    )
   for no key update of t;
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no tool execution %s of yours', p_execution);
@@ -257,7 +265,7 @@ $$;
 create or replace function public.decide_execution(
   p_execution uuid, p_approve boolean, p_reason text default null, p_arguments jsonb default null, p_digest text default null
 ) returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid := (select private.me());
   v_task public.tasks;
@@ -343,7 +351,7 @@ comment on function public.decide_execution(uuid, boolean, text, jsonb, text) is
 
 create or replace function public.settle_execution(p_execution uuid, p_happened boolean, p_result text default null)
 returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
   v_execution public.tool_executions;
@@ -400,19 +408,26 @@ comment on function public.settle_execution(uuid, boolean, text) is
   'The task''s owner, or an admin of the tenant, says of a call in doubt whether it happened, with its result, or not; the model hears it.';
 
 create or replace function public.runtime_status() returns jsonb
-language sql stable security definer set search_path = '' as $$
-  select jsonb_build_object(
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_me uuid := private.me();
+begin
+  if v_me is null then
+    raise exception using errcode = '42501', message = 'sign in to see the status';
+  end if;
+  return jsonb_build_object(
     'workers', (
       select count(*) from public.workers w where w.stopped_at is null and w.heartbeat_at > now() - interval '1 minute'
     ),
-    'my_pending', (select count(*) from public.tasks t where t.user_id = private.me() and t.status = 'pending'),
+    'my_pending', (select count(*) from public.tasks t where t.user_id = v_me and t.status = 'pending'),
     'schema_version', (select max(v.version) from private.schema_version v)
-  )
+  );
+end
 $$;
 comment on function public.runtime_status() is 'Whether anybody works, for a screen that must say why nothing moves.';
 
 create or replace function public.sync_tools(p_declarations jsonb) returns table (name text, change text)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- What the code says (schema, description) follows the code; what an admin governs stays as it is.
   return query

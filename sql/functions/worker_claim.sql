@@ -5,17 +5,18 @@
 create or replace function public.worker_claim(
   p_worker uuid, p_limit integer, p_lease_seconds double precision, p_claim uuid default null, p_again boolean default false
 ) returns setof public.tasks
-language plpgsql security definer set search_path = '' set enable_sort = off as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_sort = off as $$
 declare
   v_cap bigint := private.config_number('max_concurrent_tasks', 10);
   v_task public.tasks;
-  v_full uuid[] := '{}';     -- users who run as many tasks as they may
-  v_busy uuid[] := '{}';     -- users for whom another claim is counting right now
+  v_full uuid[] := '{}'::uuid[];  -- users who run as many tasks as they may
+  v_busy uuid[] := '{}'::uuid[];  -- users for whom another claim is counting right now
   v_counts boolean := false; -- whether we hold such a lock ourselves
   v_turn boolean := random() < 0.5;
   v_last uuid;
   v_first uuid;
   v_claimed integer := 0;
+  v_tenants uuid[];
 begin
   perform pg_catalog.set_config('agent_runtime.actor', 'worker:' || p_worker, true);
   if p_claim is not null then
@@ -37,7 +38,7 @@ begin
       return;
     end if;
   end if;
-  perform private.make_due();
+  v_tenants := private.make_due();
 
   while v_claimed < p_limit loop
     -- Every second pick goes by priority and age over all tenants, every other one to the next tenant in turn: so what is
@@ -94,6 +95,7 @@ begin
     where t.id = v_task.id
     returning * into v_task;
     v_claimed := v_claimed + 1;
+    v_tenants := v_tenants || v_task.tenant_id;
     if v_turn then
       v_last := v_task.tenant_id;
     end if;
@@ -104,6 +106,7 @@ begin
   if v_last is distinct from v_first then
     update public.workers w set last_tenant = v_last where w.id = p_worker;
   end if;
+  perform private.lock_audit_heads(v_tenants);
 end
 $$;
 comment on function public.worker_claim(uuid, integer, double precision, uuid, boolean) is
@@ -112,7 +115,7 @@ comment on function public.worker_claim(uuid, integer, double precision, uuid, b
   'lost, those that it leased are answered again.';
 
 create or replace function private.next_in_turn(p_last uuid, p_without uuid[]) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -137,7 +140,7 @@ $$;
 comment on function private.next_in_turn(uuid, uuid[]) is 'The first task of the next tenant after p_last that has one.';
 
 create or replace function public.worker_backlog() returns bigint
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select (select count(*) from public.tasks t where t.status = 'pending' and (t.run_after is null or t.run_after <= now()))
     + (select count(*) from public.tasks t where t.status = 'running')
 $$;
@@ -145,29 +148,38 @@ comment on function public.worker_backlog() is
   'Tasks that are due or running: what a fleet is scaled by. With the running ones, because a fleet that has claimed everything is busy.';
 
 create or replace function private.running_tasks(p_user uuid) returns bigint
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   select count(*) from public.tasks t where t.user_id = p_user and t.status = 'running'
 $$;
 
-create or replace function private.make_due() returns void
-language plpgsql security definer set search_path = '' as $$
+create or replace function private.make_due() returns uuid[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_tenants uuid[];
 begin
-  update public.tasks t set run_after = null
-  where t.id in (
-    select d.id from public.tasks d
-    where d.status = 'pending' and d.run_after <= now()
-    order by d.run_after
-    limit 1000
-    for no key update skip locked
-  );
+  with due as (
+    update public.tasks t set run_after = null
+    where t.id in (
+      select d.id from public.tasks d
+      where d.status = 'pending' and d.run_after <= now()
+      order by d.run_after
+      limit 1000
+      for no key update skip locked
+    )
+    returning t.tenant_id
+  )
+  select coalesce(array_agg(distinct d.tenant_id), '{}') into v_tenants from due d;
+  return v_tenants;
 end
 $$;
+comment on function private.make_due() is 'Makes tasks claimable whose time has come; whose tenants'' they are.';
 
 create or replace function public.worker_reap(p_limit integer default 100)
 returns table (task_id uuid, status text)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
+  v_tenants uuid[] := array[null::uuid];  -- that of the workers that are forgotten
 begin
   for v_task in
     select * from public.tasks t
@@ -194,19 +206,22 @@ begin
       update public.tasks t
       set status = 'pending', attempts = t.attempts + 1, lease_token = null, lease_expires_at = null, worker_id = null
       where t.id = v_task.id
-      returning t.status into status;  -- 'paused', where that was asked for
+      returning t.status::text into status;  -- 'paused', where that was asked for
     end if;
+    v_tenants := v_tenants || v_task.tenant_id;
     task_id := v_task.id;
     return next;
   end loop;
   perform pg_catalog.set_config('agent_runtime.actor', 'reaper', true);
-  perform private.expire_approvals(p_limit);
+  v_tenants := v_tenants || private.expire_approvals(p_limit);
   perform private.forget_workers();
+  perform private.keep_audit_months();
+  perform private.lock_audit_heads(v_tenants);
 end
 $$;
 
 create or replace function private.forget_workers() returns void
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   delete from public.workers w
   where coalesce(w.stopped_at, w.heartbeat_at) < now() - interval '7 days' and w.heartbeat_at < now() - interval '7 days'
 $$;

@@ -26,11 +26,11 @@ alter role anon with nologin noinherit nosuperuser;
 alter role authenticated with nologin noinherit nosuperuser;
 alter role service_role with nologin noinherit nosuperuser bypassrls;
 alter role agent_worker with nosuperuser nobypassrls nocreatedb nocreaterole noreplication;
-alter role supabase_api with login noinherit nosuperuser nobypassrls nocreatedb nocreaterole noreplication;
+alter role supabase_api with login inherit nosuperuser nobypassrls nocreatedb nocreaterole noreplication;
 alter role postgres with login nosuperuser createdb createrole replication bypassrls;
 
-grant anon, authenticated, service_role to supabase_api with inherit true, set true;
+grant anon, authenticated, service_role to supabase_api;
 grant anon, authenticated, service_role to postgres with admin option;
 grant agent_worker to postgres with admin option;
 -- For the trigger on auth.users and the policies on storage.objects.
-grant supabase_api to postgres with inherit true, set true;
+grant supabase_api to postgres;

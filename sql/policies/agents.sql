@@ -1,10 +1,12 @@
+-- `is_public` shares an agent inside its tenant. The catalogue (no tenant) is everybody's to use and nobody's to change:
+-- triggers/ownership.sql keeps it from the service key, too.
 drop policy if exists "People can view their own, shared and catalogue agents" on public.agents;
 create policy "People can view their own, shared and catalogue agents" on public.agents
   for select to authenticated
   using (
-    created_by = (select private.me())
-    or (is_public and (tenant_id is null or tenant_id = (select private.my_tenant())) and (select private.me()) is not null)
-    or (tenant_id = (select private.my_tenant()) and (select private.is_admin()))
+    (created_by = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]))
+    or (tenant_id = (select private.my_tenant()) and (is_public or (select private.is_admin())))
+    or (tenant_id is null and is_public and (select private.me()) is not null)
   );
 
 drop policy if exists "People who may write can create agents" on public.agents;
@@ -18,15 +20,21 @@ drop policy if exists "Creators and admins can change agents" on public.agents;
 create policy "Creators and admins can change agents" on public.agents
   for update to authenticated
   using (
-    tenant_id = (select private.my_tenant()) and (select private.can_write())
-    and (created_by = (select private.me()) or (select private.is_admin()))
+    (select private.can_write())
+    and (
+      (created_by = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]))
+      or (tenant_id = (select private.my_tenant()) and (select private.is_admin()))
+    )
   )
-  with check (tenant_id = (select private.my_tenant()));
+  with check (tenant_id = any((select private.my_tenants())::uuid[]));
 
 drop policy if exists "Creators and admins can delete agents" on public.agents;
 create policy "Creators and admins can delete agents" on public.agents
   for delete to authenticated
   using (
-    tenant_id = (select private.my_tenant()) and (select private.can_write())
-    and (created_by = (select private.me()) or (select private.is_admin()))
+    (select private.can_write())
+    and (
+      (created_by = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]))
+      or (tenant_id = (select private.my_tenant()) and (select private.is_admin()))
+    )
   );

@@ -19,5 +19,7 @@ create policy "Users can create conversations" on public.conversations
 drop policy if exists "Users can update own conversations" on public.conversations;
 create policy "Users can update own conversations" on public.conversations
   for update to authenticated
-  using (user_id = (select private.me()) and (select private.can_write()))
+  using (
+    user_id = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]) and (select private.can_write())
+  )
   with check (user_id = (select private.me()));

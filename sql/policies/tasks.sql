@@ -20,5 +20,7 @@ create policy "Users can create tasks in own conversations" on public.tasks
 drop policy if exists "Users can ask for the end of own tasks" on public.tasks;
 create policy "Users can ask for the end of own tasks" on public.tasks
   for update to authenticated
-  using (user_id = (select private.me()) and (select private.can_write()))
+  using (
+    user_id = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]) and (select private.can_write())
+  )
   with check (user_id = (select private.me()));

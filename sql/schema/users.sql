@@ -15,10 +15,14 @@ create table if not exists public.users (
   tenant_id uuid not null references public.tenants (id)
 );
 -- Since version 3.
-alter table public.users add column if not exists home_tenant_id uuid references public.tenants (id);
+alter table public.users
+  add column if not exists home_tenant_id uuid references public.tenants (id),
+  add column if not exists deactivated_by_admin boolean not null default false;
 comment on column public.users.tenant_id is 'Where the person works now; what they make belongs to it.';
 comment on column public.users.home_tenant_id is
   'The personal tenant from sign-up. Joining another keeps it and what is in it; leaving leads back to it.';
+comment on column public.users.deactivated_by_admin is
+  'An admin of the tenant deactivated the person, and can undo it; what the operator did by SQL, no admin can.';
 alter table public.users add column if not exists owner_hints boolean not null default true;
 comment on column public.users.owner_hints is
   'False for who left a tenant or lost a conversation to somebody else: the policies believe no owner_id of theirs.';

@@ -1,64 +1,15 @@
--- The audit: every change of every table, who made it, what was before and after. Switched by enable_audit_logging.
+-- The audit: every change of every table, who made it, what was before and after. Switched by enable_audit_logging, which is
+-- itself always on record.
 --
--- Not audited: audit_logs itself; task_events, whose rows are made of audited changes; lease renewals, worker heartbeats and
--- usage counts, which are the runtime's pulse and not decisions. Long texts are recorded as their digest and length, since
--- the row itself is kept; values under names that sound secret, and sensitive configuration, as "***".
-
-create or replace function private.masked(p_value jsonb, p_depth integer default 0) returns jsonb
-language plpgsql immutable set search_path = '' as $$
-declare
-  v_text text := p_value::text;
-begin
-  -- Nearly every change passes here: nothing so long that a text in it could be too long, nothing named like a secret.
-  if length(v_text) <= 1024
-     and v_text !~* '(passwd|password|secret|token|authorization|credentials?|cookie|(api|private)[-_. ]?key)":' then
-    return p_value;
-  end if;
-  -- What a model or a client nested deeper than anything meant would exhaust the server's stack here, and stop the write.
-  if p_depth > 32 then
-    return jsonb_build_object('sha256', private.digest(p_value), 'length', length(v_text));
-  end if;
-  case jsonb_typeof(p_value)
-    when 'object' then
-      return (
-        select coalesce(
-          jsonb_object_agg(
-            e.key,
-            case
-              when jsonb_typeof(e.value) = 'null' then e.value
-              -- The cheap test first: this runs for every value of the change.
-              when e.key ~* '(pass|secret|token|key|auth|cred|cookie)' and private.sounds_secret(e.key) then '"***"'::jsonb
-              when jsonb_typeof(e.value) in ('object', 'array') or length(e.value #>> '{}') > 1024
-                then private.masked(e.value, p_depth + 1)
-              else e.value
-            end
-          ), '{}'
-        )
-        from jsonb_each(p_value) e
-      );
-    when 'array' then
-      return (select coalesce(jsonb_agg(private.masked(a.value, p_depth + 1)), '[]') from jsonb_array_elements(p_value) a);
-    when 'string' then
-      if length(p_value #>> '{}') > 1024 then
-        return jsonb_build_object('sha256', private.digest(p_value), 'length', length(p_value #>> '{}'));
-      end if;
-      return p_value;
-    else
-      return p_value;
-  end case;
-end
-$$;
-
-create or replace function private.sounds_secret(p_name text) returns boolean
-language sql immutable set search_path = '' as $$
-  -- accessToken, access-token and access_token alike.
-  select lower(translate(regexp_replace(p_name, '([a-z0-9])([A-Z])', '\1_\2', 'g'), '-. ', '___'))
-    ~ '(^|_)(password|passwd|secret|token|api_?key|authorization|credentials?|cookie|private_key)$'
-$$;
+-- The triggers are deferred: a change is written down when its transaction ends, chained to what the tenant's chain has then
+-- (functions/audit.sql). Who acted is read then, too; a transaction in which several act calls private.write_audit() between.
+--
+-- Not audited: audit_logs itself and its chain; task_events, whose rows are made of audited changes; lease renewals, worker
+-- heartbeats and usage counts, which are the runtime's pulse and not decisions.
 
 -- One per statement of a step, several times per step: each branch is taken only where its row can need it.
 create or replace function private.audit() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_old jsonb;
   v_new jsonb;
@@ -68,6 +19,9 @@ declare
   v_actor text;
   v_ip inet;
   v_agent text;
+  v_tenant uuid;
+  v_left uuid;  -- whose chain a row went from
+  v_always boolean := false;
 begin
   if tg_op = 'DELETE' then
     v_old := to_jsonb(old);
@@ -97,6 +51,7 @@ begin
     end if;
     v_row := to_jsonb(new);
     v_old := to_jsonb(old);
+    v_left := (v_old ->> 'tenant_id')::uuid;
     select jsonb_object_agg(n.key, v_old -> n.key), jsonb_object_agg(n.key, n.value) into v_old, v_new
     from jsonb_each(v_row) n
     where n.key <> 'updated_at' and n.value is distinct from v_old -> n.key;
@@ -104,20 +59,30 @@ begin
       return null;
     end if;
   end if;
-  if tg_table_name = 'system_config' and (
-    'true' in (to_jsonb(old) ->> 'is_sensitive', to_jsonb(new) ->> 'is_sensitive') or private.sounds_secret(v_row ->> 'config_key')
-  ) then
-    -- That it changed is on record; what it was is not, not even as a digest that could be guessed at.
-    v_old := v_old || case when v_old ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
-    v_new := v_new || case when v_new ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
+  if tg_table_name = 'system_config' then
+    if 'true' in (to_jsonb(old) ->> 'is_sensitive', to_jsonb(new) ->> 'is_sensitive')
+       or private.sounds_secret(v_row ->> 'config_key') then
+      -- That it changed is on record; what it was is not, not even as a digest that could be guessed at.
+      v_old := v_old || case when v_old ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
+      v_new := v_new || case when v_new ? 'config_value' then '{"config_value": "***"}'::jsonb else '{}' end;
+    end if;
+    v_always := 'enable_audit_logging' in (to_jsonb(old) ->> 'config_key', to_jsonb(new) ->> 'config_key');
   end if;
-  -- auth.uid() reads one of the two, and costs more than looking whether there is anything to read.
+  if tg_nargs > 0 then
+    for v_argument in 0 .. tg_nargs - 1 loop
+      v_old := v_old || case when v_old -> tg_argv[v_argument] <> 'null' then jsonb_build_object(tg_argv[v_argument], '***') else '{}' end;
+      v_new := v_new || case when v_new -> tg_argv[v_argument] <> 'null' then jsonb_build_object(tg_argv[v_argument], '***') else '{}' end;
+    end loop;
+  end if;
+  -- private.claimed() reads these, and costs more than looking whether there is anything to read.
   if coalesce(current_setting('request.jwt.claims', true), '') <> ''
-     or coalesce(current_setting('request.jwt.claim.sub', true), '') <> '' then
-    v_uid := auth.uid();
+     or coalesce(current_setting('request.jwt.claim.sub', true), '') <> ''
+     or exists (select from private.acting) then
+    v_uid := private.claimed();
   end if;
   if v_uid is not null then
-    select u.id into v_user from public.users u where u.id = v_uid;
+    -- Locked before the head is, since the foreign key locks it after: an account that is being deleted is waited for here.
+    select u.id into v_user from public.users u where u.id = v_uid for key share;
     v_actor := 'user:' || v_uid;
   else
     v_actor := coalesce(
@@ -129,29 +94,70 @@ begin
     v_ip := private.request_ip();
     v_agent := left(private.request_header('user-agent'), 1000);
   end if;
-  insert into public.audit_logs (
-    user_id, actor, action, resource_type, resource_id, old_values, new_values, ip_address, user_agent, tenant_id
-  )
-  select
-    v_user, v_actor, lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid,
-    case when v_old is not null then private.masked(v_old) end,
-    case when v_new is not null then private.masked(v_new) end,
-    v_ip, v_agent,
-    case when tg_table_name = 'tenants' then (v_row ->> 'id')::uuid else (v_row ->> 'tenant_id')::uuid end
-  where not exists (
-    select from public.system_config c where c.config_key = 'enable_audit_logging' and c.config_value <> 'true'::jsonb
+  v_tenant := case when tg_table_name = 'tenants' then v_row ->> 'id' else v_row ->> 'tenant_id' end;
+  v_old := case when v_old is not null then private.masked(v_old) end;
+  v_new := case when v_new is not null then private.masked(v_new) end;
+  if v_left <> v_tenant then
+    perform private.lock_audit_heads(array[v_left, v_tenant]);
+    perform private.append_audit(
+      v_left, v_user, v_actor, lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid, v_old, v_new, v_ip, v_agent, v_always
+    );
+  end if;
+  perform private.append_audit(
+    v_tenant, v_user, v_actor, lower(tg_op), tg_table_name, (v_row ->> 'id')::uuid, v_old, v_new, v_ip, v_agent, v_always
   );
   return null;
 end
 $$;
 
+-- What private.audit_event() was told.
+create or replace function private.audit_told() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if new.action = 'sign_in' then
+    perform private.append_sign_in(new);
+  else
+    perform private.append_audit(
+      new.tenant_id, new.user_id, new.actor, new.action, new.resource_type, new.resource_id, null, new.new_values, new.ip_address,
+      new.user_agent, false
+    );
+  end if;
+  return null;
+end
+$$;
+
+-- Auth says of a sign-in that last_sign_in_at changed; nothing that goes wrong here may keep anybody from it.
+create or replace function private.append_sign_in(p_event private.audit_events) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
+begin
+  perform private.append_audit(
+    p_event.tenant_id, p_event.user_id, p_event.actor, p_event.action, p_event.resource_type, p_event.resource_id, null, null,
+    p_event.ip_address, p_event.user_agent, false
+  );
+exception when others then
+  raise warning 'a sign-in is not on record: %', sqlerrm;
+end
+$$;
+
+create or replace function private.follow_sign_in() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform private.audit_event('sign_in', 'users', u.id, null, u.tenant_id, 'user:' || u.id)
+  from public.users u where u.id = new.id;
+  return new;
+exception when others then
+  raise warning 'a sign-in is not on record: %', sqlerrm;
+  return new;
+end
+$$;
+
 create or replace function private.request_header(p_name text) returns text
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select nullif(current_setting('request.headers', true), '')::jsonb ->> p_name
 $$;
 
 create or replace function private.request_ip() returns inet
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   v_forwarded text := btrim(split_part(private.request_header('x-forwarded-for'), ',', 1));
 begin
@@ -164,35 +170,61 @@ exception when invalid_text_representation then
 end
 $$;
 
-create or replace trigger audit after insert or update or delete on public.tenants
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.users
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.agents
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.conversations
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.messages
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.tool_executions
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.execution_decisions
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.files
-  for each row execute function private.audit();
-create or replace trigger audit after insert or update or delete on public.system_config
-  for each row execute function private.audit();
+-- Switched off, it still has what this transaction changed before.
+create or replace function private.write_audit_first() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform private.write_audit();
+  return new;
+end
+$$;
+create or replace trigger audit_before_switch
+  before update on public.system_config for each row
+  when (old.config_key = 'enable_audit_logging' and old.config_value is distinct from new.config_value)
+  execute function private.write_audit_first();
 
-create or replace trigger audit after insert or delete on public.tasks
-  for each row execute function private.audit();
-create or replace trigger audit_update after update on public.tasks for each row execute function private.audit();
+do $$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute a
+    where a.attrelid = 'auth.users'::regclass and a.attname = 'last_sign_in_at' and not a.attisdropped
+  ) then
+    create or replace trigger agent_runtime_sign_in
+      after update of last_sign_in_at on auth.users for each row
+      when (new.last_sign_in_at is distinct from old.last_sign_in_at) execute function private.follow_sign_in();
+  end if;
+end
+$$;
 
-create or replace trigger audit after insert or delete on public.tools
-  for each row execute function private.audit();
-create or replace trigger audit_update after update on public.tools
-  for each row when (new.usage_count is not distinct from old.usage_count) execute function private.audit();
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array[
+    'tenants', 'users', 'agents', 'conversations', 'messages', 'tasks', 'tool_executions', 'execution_decisions', 'files',
+    'system_config', 'invitations'
+  ] loop
+    perform private.attach_audit(('public.' || v_table)::regclass);
+  end loop;
+  perform private.attach_audit('public.tools', 'new.usage_count is not distinct from old.usage_count');
+  perform private.attach_audit('public.credentials', 'new.last_used_at is not distinct from old.last_used_at');
+  perform private.attach_audit('public.workers', 'new.stopped_at is distinct from old.stopped_at');
+  if to_regclass('public.credentials') is not null then
+    -- That one was read is told by the vault.
+    perform private.attach_audit('public.credentials', 'new.last_used_at is not distinct from old.last_used_at');
+  end if;
+  if not exists (
+    select from pg_catalog.pg_trigger t where t.tgrelid = 'private.audit_events'::regclass and t.tgname = 'audit'
+  ) then
+    create constraint trigger audit after insert on private.audit_events
+      deferrable initially deferred for each row execute function private.audit_told();
+  end if;
 
-create or replace trigger audit after insert or delete on public.workers
-  for each row execute function private.audit();
-create or replace trigger audit_update after update on public.workers
-  for each row when (new.stopped_at is distinct from old.stopped_at) execute function private.audit();
+  perform private.make_audit_months();
+  -- That this version was installed just now.
+  perform private.audit_event('install', 'schema_version', null, jsonb_build_object('version', max(v.version)), null)
+  from private.schema_version v
+  where v.installed_at = now()
+  having count(*) > 0;
+end
+$$;

@@ -5,7 +5,7 @@
 -- own, only what the user could set afterwards is taken: never role or tenant.
 
 create or replace function private.create_profile(p_id uuid, p_email text, p_metadata jsonb) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_email text := left(coalesce(nullif(p_email, ''), p_id || '@no-email.invalid'), 255);
   v_base text := left(regexp_replace(lower(split_part(v_email, '@', 1)), '[^a-z0-9]+', '-', 'g'), 60);
@@ -44,22 +44,23 @@ end
 $$;
 
 create or replace function private.follow_auth_user() returns trigger
-language plpgsql security definer set search_path = '' as $$
-declare
-  v_tenant uuid;
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'INSERT' then
     perform private.create_profile(new.id, new.email, coalesce(new.raw_user_meta_data, '{}'));
+    perform private.accept_at_sign_up(new.id, private.confirmed_address(new.email, new.email_confirmed_at));
     return new;
   elsif tg_op = 'UPDATE' then
     update public.users u set email = left(new.email, 255)
-    where u.id = new.id and new.email <> ''
+    where u.id = new.id and u.email <> new.email and new.email <> ''
       and not exists (select from public.users o where o.email = left(new.email, 255));
+    -- The sign-up ends with the first confirmation. Whoever takes another address later accepts by hand.
+    if old.email_confirmed_at is null then
+      perform private.accept_at_sign_up(new.id, private.confirmed_address(new.email, new.email_confirmed_at));
+    end if;
     return new;
   end if;
-  delete from public.users u where u.id = old.id returning u.tenant_id into v_tenant;
-  -- With nobody left in it nobody could reach what the tenant has. The audit stays.
-  delete from public.tenants t where t.id = v_tenant and not exists (select from public.users u where u.tenant_id = t.id);
+  perform private.leave_estate(old.id);
   return old;
 end
 $$;
@@ -67,7 +68,8 @@ $$;
 create or replace trigger agent_runtime_sign_up
   after insert on auth.users for each row execute function private.follow_auth_user();
 create or replace trigger agent_runtime_new_email
-  after update of email on auth.users for each row
-  when (old.email is distinct from new.email) execute function private.follow_auth_user();
+  after update of email, email_confirmed_at on auth.users for each row
+  when (old.email is distinct from new.email or (old.email_confirmed_at is null and new.email_confirmed_at is not null))
+  execute function private.follow_auth_user();
 create or replace trigger agent_runtime_account_deleted
   after delete on auth.users for each row execute function private.follow_auth_user();

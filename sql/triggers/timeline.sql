@@ -2,7 +2,7 @@
 -- them is read from the rows themselves, under their own policies.
 
 create or replace function private.tell_task() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'INSERT' then
     perform private.append_event(
@@ -49,12 +49,22 @@ create or replace trigger tell_task_changed
   after update on public.tasks for each row execute function private.tell_task();
 
 create or replace function private.tell_execution() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_conversation uuid;
+  v_tool text;
 begin
+  select t.conversation_id, o.name::text into v_conversation, v_tool
+  from public.tasks t, public.tools o
+  where t.id = new.task_id and t.tenant_id = new.tenant_id and o.id = new.tool_id
+    and (o.tenant_id is null or o.tenant_id = new.tenant_id);
+  if not found then
+    raise exception using errcode = 'AR002', message = format('task %s has no such tool', new.task_id);
+  end if;
   perform private.append_event(
-    new.task_id, (select t.conversation_id from public.tasks t where t.id = new.task_id), new.tenant_id, 'execution.status',
+    new.task_id, v_conversation, new.tenant_id, 'execution.status',
     jsonb_strip_nulls(jsonb_build_object(
-      'execution_id', new.id, 'tool', (select t.name from public.tools t where t.id = new.tool_id), 'status', new.status,
+      'execution_id', new.id, 'tool', v_tool, 'status', new.status,
       'step', new.step, 'call_index', new.call_index, 'execution_time_ms', new.execution_time_ms,
       'error_message', left(new.error_message, 500), 'approvals_needed', nullif(new.approvals_needed, 0)
     ))
@@ -69,7 +79,7 @@ create or replace trigger tell_execution_changed
   when (new.status is distinct from old.status) execute function private.tell_execution();
 
 create or replace function private.tell_message() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.append_event(
     new.task_id, new.conversation_id, new.tenant_id, 'message.created',
@@ -82,7 +92,7 @@ create or replace trigger tell_message
   after insert on public.messages for each row when (new.task_id is not null) execute function private.tell_message();
 
 create or replace function private.tell_file() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.append_event(
     new.task_id, new.conversation_id, new.tenant_id, case when new.kind = 'removed' then 'file.removed' else 'file.created' end,
@@ -99,7 +109,7 @@ create or replace trigger tell_file
   execute function private.tell_file();
 
 create or replace function private.tell_decision() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin

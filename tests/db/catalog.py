@@ -27,7 +27,8 @@ select format('%%s has %%s', conrelid::regclass, pg_get_constraintdef(oid)) as f
 from pg_constraint where conrelid = any (%s::regclass[]) and contype <> 'n'
 """
 _INDEXES = """
-select replace(pg_get_indexdef(indexrelid), ' public.', ' ') as fact from pg_index where indrelid = any (%s::regclass[])
+select replace(replace(pg_get_indexdef(indexrelid), ' ON ONLY ', ' ON '), ' public.', ' ') as fact
+from pg_index where indrelid = any (%s::regclass[])
 """
 _TRIGGERS = """
 select replace(pg_get_triggerdef(oid), ' public.', ' ') as fact
@@ -91,6 +92,7 @@ def columns(connection: Connection) -> set[str]:
     rows = many(
         connection,
         "select c.relname || '.' || a.attname as name from pg_attribute a join pg_class c on c.oid = a.attrelid"
-        " where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and a.attnum > 0 and not a.attisdropped",
+        " where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and a.attnum > 0"
+        " and not a.attisdropped",
     )
     return {row["name"] for row in rows}

@@ -2,6 +2,7 @@
 
 shared_database   one clone per module, on Postgres 18 and again on 16: for tests that change nothing, or roll back
 connection        its owner's connection, in a transaction that is rolled back at the end
+hosted            a database as hosted Supabase hands it over, without our SQL, on Postgres 18, 16 and 15
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from agent_runtime.local import cluster as clusters
+from tests.db.programs import as_hosted
 
 if TYPE_CHECKING:
     from tests.conftest import Cluster, Database
@@ -53,4 +55,13 @@ def shared_connection(shared_database: Database) -> Iterator[Connection]:
 def connection(shared_connection: Connection) -> Iterator[Connection]:
     """The owner's connection, in a transaction that is rolled back."""
     with shared_connection.transaction(force_rollback=True):
+        # It never commits, so what is done at the end of a transaction is done at once: the audit.
+        shared_connection.execute("set constraints all immediate")
         yield shared_connection
+
+
+@pytest.fixture
+def hosted(each_empty_database: Database) -> Database:
+    """What Supabase owns and grants is there; installing is the test's."""
+    as_hosted(each_empty_database)
+    return each_empty_database

@@ -29,10 +29,12 @@ create table auth.users (
   role varchar(255),
   email varchar(255),
   encrypted_password varchar(255),
+  email_confirmed_at timestamptz,
   raw_app_meta_data jsonb,
   raw_user_meta_data jsonb,
   created_at timestamptz,
   updated_at timestamptz,
+  last_sign_in_at timestamptz,
   phone text unique,
   is_sso_user boolean not null default false
 );

@@ -41,5 +41,9 @@ MENDS: dict[str, tuple[str, ...]] = {
     "Every tool is `safe`": (r"tools has \w+: of security level safe",),
     "Tools are described in a few words": (r"tools has \w+: described as .*",),
     "Texts may have any length": (),
+    "`audit_logs` is one table for ever": (
+        r"audit_logs has PRIMARY KEY \(id\)",
+        "CREATE UNIQUE INDEX audit_logs_pkey .*",
+    ),
     "Deleting an agent deletes every conversation with it; a tool, its executions": (),
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
+
 from agent_runtime import resources
-from agent_runtime.local import wheels
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 Finished = subprocess.CompletedProcess[str]
 
 BOOTSTRAP = resources.sql() / "bootstrap.sql"
+
+
+def as_hosted(database: Database) -> None:
+    """Put into an empty database what Supabase owns, as on hosted Supabase."""
+    with psycopg.connect(database.superuser) as superuser:
+        superuser.execute(Path(__file__).with_name("hosted_supabase.sql").read_text(encoding="utf-8"))
 
 
 def psql(database: Database, *arguments: str, conninfo: str | None = None) -> Finished:
@@ -40,8 +48,7 @@ def dump(database: Database, *arguments: str) -> str:
 
 
 def _program(database: Database, name: str) -> str:
-    bundle = wheels.postgres(database.major)
-    return str((bundle.packages / bundle.program).with_name(name))
+    return str(database.programs / name)
 
 
 def _run(argv: list[str], environment: dict[str, str] | None = None) -> Finished:

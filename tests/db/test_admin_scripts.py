@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 FOLDER = resources.sql() / "seed" / "admin"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sql"))
-PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT = (
+PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE = (
     "promote_user_to_admin.sql", "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
-    "set_configuration.sql", "set_tenant_limits.sql",
+    "set_configuration.sql", "set_tenant_limits.sql", "move_user_to_tenant.sql",
 )  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def everything(connection: Connection) -> list[list[Row]]:
 
 
 def test_there_is_no_other_script() -> None:
-    assert sorted([PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT]) == SCRIPTS
+    assert sorted([PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE]) == SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -67,6 +67,7 @@ def test_a_script_that_nobody_filled_in_asks_for_it(
 STEPS = """'{"steps": 50}'"""
 FILLED_IN: list[tuple[str, dict[str, str]]] = [
     (PROMOTE, {"email": "' Ana@Example.org'"}),
+    (MOVE, {"email": "'Ana@example.org '", "tenant": "'elsewhere'", "role": "'viewer'"}),
     (AGENT, {"name": "'Analyst'", "system_prompt": "'Analyse.'", "tools_enabled": "array['file_read']"}),
     (AGENT, {"name": "'Asistente General'", "temperature": "0", "is_active": "false"}),
     (REGISTER, {"name": "'lookup'", "display_name": "'Look'", "description": "'Looks; it''s slow.'"}),
@@ -82,6 +83,7 @@ FILLED_IN: list[tuple[str, dict[str, str]]] = [
 @pytest.mark.parametrize(("name", "parameters"), FILLED_IN)
 def test_a_script_run_twice_has_run_once(connection: Connection, name: str, parameters: dict[str, str]) -> None:
     runs.sign_up(connection, "ana@example.org")
+    connection.execute("insert into public.tenants (slug, name) values ('elsewhere', 'Elsewhere')")
     before = everything(connection)
     shown = run(connection, name, **parameters)
     once = everything(connection)
@@ -94,6 +96,7 @@ def test_a_script_run_twice_has_run_once(connection: Connection, name: str, para
 def test_psql_runs_them_all(database: Database) -> None:
     with psycopg.connect(database.owner) as owner:
         owner.execute("insert into auth.users (email) values ('ana@example.org')")
+        owner.execute("insert into public.tenants (slug, name) values ('elsewhere', 'Elsewhere')")
     for name, parameters in FILLED_IN:
         finished = psql(database, "-c", script(name, **parameters))
         assert finished.returncode == 0, finished.stderr
@@ -106,6 +109,34 @@ def test_a_user_becomes_an_admin_by_its_address(connection: Connection) -> None:
         {"email": "ana@example.org", "username": "ana", "role": "admin", "tenant": "ana"}
     ]
     assert value(connection, "select role from public.users where id = %s", user) == "admin"
+
+
+def test_a_look_alike_is_not_taken_for_somebody(connection: Connection) -> None:
+    # The Kelvin sign, which is a k in lower case.
+    runs.sign_up(connection, "\u212aate@example.org")
+    for name, parameters in ((PROMOTE, {}), (MOVE, {"tenant": "'somewhere'"})):
+        with pytest.raises(psycopg.Error, match="nobody has signed up as kate"), connection.transaction():
+            run(connection, name, email="'kate@example.org'", **parameters)
+    with pytest.raises(psycopg.Error, match="there is no tenant kate"), connection.transaction():
+        run(connection, LIMIT, tenant="'kate@example.org'", limits=STEPS)
+
+
+def test_a_user_is_moved_and_keeps_a_home(connection: Connection) -> None:
+    for name in ("ana", "ben", "eva"):
+        runs.sign_up(connection, f"{name}@example.org")
+    run(connection, PROMOTE, email="'ana@example.org'")
+    task = runs.submit(connection, value(connection, "select id from users where username = 'ben'"), agent=None)
+    shown = run(connection, MOVE, email="'ben@example.org'", tenant="'ana@example.org'")
+    assert {"email": "ben@example.org", "role": "user", "tenant": "ana", "home": "ben"} in shown
+    # What is at home goes on.
+    assert runs.task_row(connection, task)["status"] == "pending"
+    with pytest.raises(psycopg.Error, match="is the last admin of a tenant with other members"):
+        run(connection, MOVE, email="'ana@example.org'", tenant="'eva'")
+    run(connection, MOVE, email="'ben@example.org'", tenant="'ana'", role="'admin'")
+    run(connection, MOVE, email="'ana@example.org'", tenant="'eva'")
+    assert value(connection, "select tenant_id <> home_tenant_id from users where username = 'ana'")
+    # Home again, where nobody else is.
+    run(connection, MOVE, email="'ben@example.org'", tenant="'ben'")
 
 
 def test_an_agent_is_added_and_then_changed_where_it_is_said(connection: Connection) -> None:

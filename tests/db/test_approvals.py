@@ -626,7 +626,7 @@ def test_the_service_key_governs_tools_but_not_what_was_asked_already(
         connection.execute(
             "update public.tools set requires_confirmation = false, security_level = 'safe', approvals_required = 1"
         )
-        connection.execute("update public.agents set standing_permissions = %s", [ASKING])
+    connection.execute("update public.agents set standing_permissions = %s", [ASKING])
     for execution in (one_person, two_people):
         with refused(UNAPPROVED):
             start(connection, task, execution)

@@ -57,13 +57,14 @@ def installed(finished: Finished | None) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_second_run_changes_nothing(empty_database: Database, way: str) -> None:
-    installed(WAYS[way](empty_database))
-    once = dump(empty_database), rows(empty_database)
+def test_a_second_run_changes_nothing(each_empty_database: Database, way: str) -> None:
+    database = each_empty_database
+    installed(WAYS[way](database))
+    once = dump(database), rows(database)
     assert "CREATE POLICY" in once[0]
     assert once[1]["tools"] != "0 "
-    installed(WAYS[way](empty_database))
-    assert (dump(empty_database), rows(empty_database)) == once
+    installed(WAYS[way](database))
+    assert (dump(database), rows(database)) == once
 
 
 def test_psql_and_db_apply_install_the_same(empty_database: Database, database: Database) -> None:
@@ -93,7 +94,8 @@ def test_what_an_admin_changed_stays(database: Database) -> None:
         connection.execute("update agents set system_prompt = 'Mine.', tools_enabled = '{}', is_active = false")
         connection.execute("delete from tools where name = 'file_find'")
         connection.execute("insert into agents (name, system_prompt, model_name) values ('Mine', 'x', 'x')")
-    changed = {name: digest for name, digest in rows(database).items() if name not in ("tools", "audit_logs")}
+    # The tools' rows are brought up to date, which the platform's audit tells.
+    changed = {name: digest for name, digest in rows(database).items() if name != "tools" and "audit_" not in name}
     installed(by_psql(database))
     after = rows(database)
     assert {name: after[name] for name in changed} == changed

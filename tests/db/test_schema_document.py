@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).with_name("schema_document.sql")
 DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 
 ADDED_COLUMNS = {
-    "users": "tenant_id home_tenant_id owner_hints",
+    "users": "tenant_id home_tenant_id deactivated_by_admin owner_hints",
     "agents": "tenant_id standing_permissions",
     "conversations": "tenant_id is_shared",
     "messages": "tenant_id task_id seq owner_id",
@@ -40,9 +40,11 @@ ADDED_COLUMNS = {
     "execution_decisions": "id execution_id user_id tenant_id verdict input_digest reason created_at",
     "files": "tenant_id execution_id version kind is_executable link_target is_stored owner_id",
     "system_config": "",
-    "audit_logs": "tenant_id actor prev_hash hash",
+    "audit_logs": "tenant_id actor prev_hash hash chain_seq",
+    "invitations": "id tenant_id email role invited_by status created_at expires_at decided_at accepted_by",
     "tenants": "id slug name settings created_at updated_at",
     "task_events": "id task_id kind payload created_at tenant_id owner_id",
+    "credentials": "id tenant_id user_id name category scope key_id created_by created_at updated_at last_used_at",
     "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant",
 }
 

@@ -246,3 +246,23 @@ def test_a_tool_that_was_disabled_while_a_call_of_it_ran_does_not_stop_the_upgra
     owner.execute("update public.tools set is_enabled = false")
     upgrade(database)
     assert execution_row(owner, made["begun"]["execution"])["approval_used_at"] is not None
+
+
+@only_on_18
+def test_home_is_where_somebody_signed_up_who_was_moved_since(database: Database) -> None:
+    with psycopg.connect(database.owner, autocommit=True, row_factory=dict_row) as connection:
+        for name in ("ana", "ben"):
+            runs.sign_up(connection, f"{name}@example.org")
+        connection.execute(
+            "update public.users set tenant_id = (select tenant_id from public.users where username = 'ana')"
+        )
+        upgrade(database)
+        homes = many(
+            connection,
+            "select u.username, t.slug as tenant, h.slug as home from public.users u"
+            " join public.tenants t on t.id = u.tenant_id join public.tenants h on h.id = u.home_tenant_id order by 1",
+        )
+    assert homes == [
+        {"username": "ana", "tenant": "ana", "home": "ana"},
+        {"username": "ben", "tenant": "ana", "home": "ben"},
+    ]

@@ -218,7 +218,13 @@ def test_the_image_is_built_from_what_the_wheel_needs_and_no_more() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     described = {project["project"]["readme"], *project["project"]["license-files"]}
-    assert copied == {"pyproject.toml", *described, *wheel["packages"], *wheel["force-include"]}
+    assert copied == {
+        "pyproject.toml",
+        "requirements/worker.lock",
+        *described,
+        *wheel["packages"],
+        *wheel["force-include"],
+    }
 
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert ignored[0] == "*"
@@ -228,7 +234,7 @@ def test_the_image_is_built_from_what_the_wheel_needs_and_no_more() -> None:
 
 def test_the_image_installs_the_dependencies_before_the_sources() -> None:
     text = (DEPLOY / "Dockerfile").read_text()
-    assert text.index("--requirement requirements.txt") < text.index("COPY agent_runtime")
+    assert text.index("--requirement worker.lock") < text.index("COPY agent_runtime")
     # None of the extras: the embedded stack has no place in a fleet.
     assert "[local]" not in text and "[dev]" not in text
 

@@ -72,6 +72,7 @@ async def test_a_keyed_tool_asks_each_time_with_the_key_of_its_call(tmp_path: Pa
 
 def test_the_table_names_each_tool_with_its_limits_and_its_class() -> None:
     classes = {"pure": "runs again", "idempotent": "runs again", "unsafe": "never again blindly"}
+    classes["keyed"] = "runs again, done once"
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| `")
     ]

@@ -23,7 +23,9 @@ from structlog.testing import capture_logs
 
 from agent_runtime.db.store import Store, open_store
 from agent_runtime.errors import DatabaseUnavailable, LeaseLost
-from agent_runtime.lease import LeaseKeeper, News, clock
+from agent_runtime.lease import LeaseKeeper
+from agent_runtime.lease_book import News
+from agent_runtime.pulse import clock
 from agent_runtime.records import Lease, Renewal
 from tests.conftest import Database
 from tests.db import runs
@@ -253,8 +255,9 @@ STANDER = """
 import asyncio, sys, uuid
 from agent_runtime.db.store import open_store
 from agent_runtime.errors import LeaseLost
-from agent_runtime.lease import LeaseKeeper, clock
+from agent_runtime.lease import LeaseKeeper
 from agent_runtime.log import configure_logging
+from agent_runtime.pulse import clock
 from agent_runtime.records import Lease
 
 async def main(conninfo, worker):
