@@ -115,8 +115,8 @@ def _fill(connection: psycopg.Connection, what: Conversation, agent: UUID, tool:
     for statement in (
         "insert into public.conversations (id, user_id, agent_id, tenant_id, is_shared)"
         " values (%(id)s, %(owner)s, %(agent)s, %(tenant)s, %(is_shared)s)",
-        "insert into public.tasks (id, conversation_id, title, user_id, agent_id, tenant_id)"
-        " values (%(task)s, %(id)s, 'x', %(owner)s, %(agent)s, %(tenant)s)",
+        "insert into public.tasks (id, conversation_id, title, user_id, agent_id, tenant_id, status, completed_at)"
+        " values (%(task)s, %(id)s, 'x', %(owner)s, %(agent)s, %(tenant)s, 'completed', now())",
         "insert into public.messages (conversation_id, task_id, role, content, tenant_id, seq, owner_id)"
         " select %(id)s, %(task)s, 'user', 'the bicycle', %(tenant)s, i, %(hint)s from generate_series(1, 2) i",
         "insert into public.files (conversation_id, task_id, filename, original_filename, file_path, file_size,"
