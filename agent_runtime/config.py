@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
     supabase_publishable_key: str | None = Field(default=None, validation_alias="SUPABASE_PUBLISHABLE_KEY")
     supabase_secret_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SECRET_KEY")
+    storage_token: SecretStr | None = Field(
+        default=None, description="For Storage instead of the secret key: a token that reaches the files alone."
+    )
 
     vault_key: SecretStr | None = Field(default=None, description="Opens the vault: 32 bytes in base64, or `supabase`.")
     vault_previous_keys: Annotated[list[SecretStr], NoDecode] = Field(

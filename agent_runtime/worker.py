@@ -287,10 +287,15 @@ def required_database_url(settings: Settings) -> str:
 
 def open_storage(settings: Settings) -> Storage:
     """The bucket as the worker. Raises `ConfigError` when its settings are missing."""
-    if settings.supabase_url is None or settings.supabase_secret_key is None:
-        missing = "SUPABASE_URL" if settings.supabase_url is None else "SUPABASE_SECRET_KEY"
+    url, key, token = settings.supabase_url, settings.supabase_secret_key, settings.storage_token
+    if url is not None and token is not None:
+        if settings.supabase_publishable_key is None:
+            raise ConfigError("SUPABASE_PUBLISHABLE_KEY is not set: AGENT_RUNTIME_STORAGE_TOKEN goes with it")
+        return Storage(url, settings.supabase_publishable_key, worker_token=token.get_secret_value())
+    if url is None or key is None:
+        missing = "SUPABASE_URL" if url is None else "SUPABASE_SECRET_KEY"
         raise ConfigError(f"{missing} is not set: the worker keeps files in Supabase Storage")
-    return Storage(settings.supabase_url, settings.supabase_secret_key.get_secret_value())
+    return Storage(url, key.get_secret_value())
 
 
 @contextlib.asynccontextmanager

@@ -33,7 +33,7 @@ ANSWER_SECONDS = 20.0
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 # What passes: connections, restarts, deadlocks, timeouts, a server that is full.
-_PASSING = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...|PGRST00.")
+_PASSING = re.compile(r"08...|25P04|40001|40P01|53...|55P03|57...|58...|PGRST00.")
 _PASSING_STATUSES = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT})
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # The function is not there, or not as this release calls it.

@@ -228,7 +228,9 @@ begin
     end if;
   end if;
   if encode(v_hash, 'hex') is distinct from p_head ->> 'hash' then
-    return private.audit_finding('rebuilt', v_seq, v_id, 'it has another hash than the head that was kept: rows up to it were rewritten');
+    return private.audit_finding(
+      'rebuilt', v_seq, v_id, 'it has another hash than the head that was kept: rows up to it were rewritten'
+    );
   end if;
   return null;
 end
@@ -302,8 +304,9 @@ $$;
 comment on function public.audit_head() is
   'The end of the tenant''s chain, for its admins: [{tenant_id, chain_seq, hash, created_at, dropped, stubs}].';
 
-create or replace function public.audit_verify(p_after jsonb default null, p_limit integer default 5000, p_head jsonb default null)
-returns jsonb
+create or replace function public.audit_verify(
+  p_after jsonb default null, p_limit integer default 5000, p_head jsonb default null
+) returns jsonb
 language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select private.check_my_audit(private.json(p_after), p_limit, private.json(p_head))
 $$;

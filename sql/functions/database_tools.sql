@@ -414,7 +414,8 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 create or replace function public.worker_execute(
-  p_task uuid, p_lease uuid, p_execution uuid, p_rows integer default 200, p_bytes integer default 65536, p_at_most bigint default 1000
+  p_task uuid, p_lease uuid, p_execution uuid, p_rows integer default 200, p_bytes integer default 65536,
+  p_at_most bigint default 1000
 ) returns json
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
 declare

@@ -29,7 +29,8 @@ returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201));
-  insert into public.task_events (task_id, tenant_id, kind, payload) values (p_task, p_tenant, p_kind, p_payload);
+  insert into public.task_events (task_id, tenant_id, kind, payload, owner_id)
+  values (p_task, p_tenant, p_kind, p_payload, (select t.user_id from public.tasks t where t.id = p_task));
 end
 $$;
 

@@ -172,6 +172,7 @@ begin
   set tenant_id = v_home, home_tenant_id = v_home, role = 'user', is_active = u.is_active or u.deactivated_by_admin
   where u.id = p_user.id
   returning * into v_user;
+  perform private.lock_audit_heads(array[p_user.tenant_id, v_user.tenant_id]);
   return v_user;
 end
 $$;
@@ -189,6 +190,7 @@ begin
   update public.invitations i
   set status = 'accepted', decided_at = now(), accepted_by = p_user.id
   where i.id = p_invitation.id;
+  perform private.lock_audit_heads(array[p_user.tenant_id, v_user.tenant_id]);
   return v_user;
 end
 $$;
@@ -329,6 +331,8 @@ begin
   end if;
   perform private.lock_tenants(v_tenants);
   perform private.lock_claims(array(select (private.heir(p_user, t.id)).id from unnest(v_tenants) as t (id)) || p_user);
+  -- In the order in which a task of theirs that is being submitted locks them: its conversation, then its owner.
+  perform from public.conversations c where c.user_id = p_user order by c.id for no key update;
   -- Their tasks stop, and their invitations are revoked.
   update public.users u set is_active = false where u.id = p_user;
   foreach v_tenant in array v_tenants loop
@@ -342,6 +346,7 @@ begin
   -- With nobody left in it nobody could reach what the tenant has. The audit stays.
   delete from public.tenants t
   where t.id = any (v_tenants) and not exists (select from public.users u where t.id in (u.tenant_id, u.home_tenant_id));
+  perform private.lock_audit_heads(v_tenants);
 end
 $$;
 comment on function private.leave_estate(uuid) is 'An account is deleted: what belongs to a team stays with it, what was the person''s alone goes.';
@@ -449,7 +454,7 @@ comment on function public.accept_invitation(uuid) is
   'The signed-in person, whose confirmed address was invited, goes over into the tenant with the role of the invitation. What is at '
   'home stays there and theirs; what they made in a team''s tenant stays with the team.';
 
-create or replace function public.leave_tenant() returns public.users
+create or replace function public.leave_tenant(p_tenant_id uuid) returns public.users
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users;
@@ -458,6 +463,9 @@ begin
   perform private.require_person();
   v_me := private.myself();
   v_was := v_me.tenant_id;
+  if p_tenant_id is distinct from v_was then
+    raise exception using errcode = 'AR002', message = format('there is no tenant %s that you are in', p_tenant_id);
+  end if;
   perform private.lock_tenants(array[v_me.tenant_id, v_me.home_tenant_id]);
   v_me := private.myself();
   if v_me.tenant_id <> v_was or (v_me.tenant_id = v_me.home_tenant_id and private.home_for(v_me) = v_me.home_tenant_id) then
@@ -467,7 +475,8 @@ begin
   return private.send_home(v_me);
 end
 $$;
-comment on function public.leave_tenant() is 'Back home, as user. What one made in the tenant stays there, with the team.';
+comment on function public.leave_tenant(uuid) is
+  'Back home, as user. What one made in the tenant stays there, with the team. Asked again, it does not leave the next one, too.';
 
 create or replace function public.set_user_role(p_user uuid, p_role text) returns public.users
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -1,7 +1,7 @@
 -- History is added to and never changed: messages, execution_decisions, task_events, audit_logs.
 --
--- But for the audit's, rows go with their parent when an admin deletes a conversation, a tenant or an account; such deletions arrive here from
--- within the foreign key's own trigger, at a depth above 1. Nothing that a client can call gets there.
+-- But for the audit's, rows go with their parent when an admin deletes a conversation, a tenant or an account; such deletions arrive
+-- here from within the foreign key's own trigger, at a depth above 1. Nothing that a client can call gets there.
 
 create or replace function private.refuse_change() returns trigger
 language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$

@@ -202,13 +202,17 @@ declare
 begin
   foreach v_table in array array[
     'tenants', 'users', 'agents', 'conversations', 'messages', 'tasks', 'tool_executions', 'execution_decisions', 'files',
-    'system_config'
+    'system_config', 'invitations'
   ] loop
     perform private.attach_audit(('public.' || v_table)::regclass);
   end loop;
   perform private.attach_audit('public.tools', 'new.usage_count is not distinct from old.usage_count');
   perform private.attach_audit('public.credentials', 'new.last_used_at is not distinct from old.last_used_at');
   perform private.attach_audit('public.workers', 'new.stopped_at is distinct from old.stopped_at');
+  if to_regclass('public.credentials') is not null then
+    -- That one was read is told by the vault.
+    perform private.attach_audit('public.credentials', 'new.last_used_at is not distinct from old.last_used_at');
+  end if;
   if not exists (
     select from pg_catalog.pg_trigger t where t.tgrelid = 'private.audit_events'::regclass and t.tgname = 'audit'
   ) then
