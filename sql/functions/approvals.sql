@@ -63,7 +63,7 @@ declare
   v_late record;
   v_task public.tasks;
   v_execution public.tool_executions;
-  v_tenants uuid[] := '{}';
+  v_tenants uuid[] := '{}'::uuid[];
 begin
   for v_late in
     select e.id, e.task_id from public.tool_executions e
