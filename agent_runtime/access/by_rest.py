@@ -60,11 +60,13 @@ class ByRest:
         self._http.close()
 
     def can_try(self, caller: Caller, thing: Thing, verb: Verb) -> bool:
-        """A worker's login has no token, a tool's SQL no HTTP; and HTTP neither truncates nor reaches a sequence."""
-        return (
-            caller.role != "agent_worker" and caller.acts_for is None
-            and verb != "truncate" and thing.section != "sequences"
-        )  # fmt: skip
+        """Whether HTTP has a way to: not for a worker's login, a tool's SQL, a truncation, a sequence.
+
+        What is in `private` is not exposed, whoever asks; one of each role asks.
+        """
+        if caller.role == "agent_worker" or caller.acts_for or verb == "truncate" or thing.section == "sequences":
+            return False
+        return thing.schema != "private" or caller.name in ("anon", "admin", "service_role")
 
     def attempt(self, caller: Caller, thing: Thing, verb: Verb) -> Outcome:
         """One cell."""

@@ -77,6 +77,7 @@ def everywhere(
     api: Api,
     *,
     only: frozenset[str] | None = None,
+    ways: tuple[Way, ...] = ("sql", "rest"),
     on_caller: OnCaller = lambda *_: None,
 ) -> Report:
     """Everything by SQL and by HTTP, as everybody or these callers alone; `connection` is the owner's, in autocommit.
@@ -103,10 +104,13 @@ def everywhere(
         tries.make_bucket()
         tries.upload_files()
         scenes.switch_off(connection, scene)
-        with connection.transaction(force_rollback=True):
-            may_take_on(connection, matrix)
-            findings = sql_findings(connection, scene, catalog, only=only, on_caller=on_caller)
-        findings += rest_findings(scene, tries, only=only, on_caller=on_caller)
+        findings: list[Finding] = []
+        if "sql" in ways:
+            with connection.transaction(force_rollback=True):
+                may_take_on(connection, matrix)
+                findings += sql_findings(connection, scene, catalog, only=only, on_caller=on_caller)
+        if "rest" in ways:
+            findings += rest_findings(scene, tries, only=only, on_caller=on_caller)
         missing = catalog.missing
     finally:
         if tries:
