@@ -127,7 +127,8 @@ def rest_findings(
     findings, callers = [], _callers(scene, only)
     for caller, things in (
         *((caller, [thing for thing in scene.matrix.things if not thing.trial.last]) for caller in callers),
-        *((caller, [thing for thing in scene.matrix.things if thing.trial.last]) for caller in callers),
+        # One after the other for all, because who has left is removed by nobody.
+        *((caller, [thing]) for thing in scene.matrix.things if thing.trial.last for caller in callers),
     ):
         on_caller("rest", caller.name)
         for thing in things:
