@@ -1,4 +1,4 @@
-"""Retiring a month: its rows are verified, a signed stub of each chain is left, its partition dropped. Or nothing is."""
+"""Retiring a month: its rows verify, a signed stub of each chain is left, its partition is dropped; or nothing is."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ begin
              )
            ) over (partition by n.tenant_id order by n.seq) as hash_so_far
     from (
-      -- Rows of one transaction have one time; they lie in the order in which they were written.
+      -- Rows of one transaction have one time; they lie nearly in the order in which they were written.
       select o.*, row_number() over (partition by o.tenant_id order by o.created_at, o.ctid) as seq
       from private.audit_logs_before_3 o
     ) n

@@ -30,7 +30,13 @@ _RAISED = re.compile(r"errcode = '(AR00[2356])',\s*message = (?:format\()?(.*?)(
 def raised_for_people() -> list[tuple[str, str]]:
     """Every code and text that the functions and triggers which people reach can raise."""
     found = []
-    places = ("functions/person.sql", "functions/limits.sql", "functions/tenancy.sql", *(f"triggers/{name}.sql" for name in _TRIGGERS))
+    places = (
+        "functions/person.sql",
+        "functions/limits.sql",
+        "functions/tenancy.sql",
+        "functions/vault.sql",
+        *(f"triggers/{name}.sql" for name in _TRIGGERS),
+    )
     for name in places:
         for code, expression in _RAISED.findall((resources.sql() / name).read_text(encoding="utf-8")):
             for text in re.findall(r"'((?:[^']|'')+)'", expression):
