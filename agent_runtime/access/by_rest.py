@@ -16,7 +16,7 @@ from postgrest.exceptions import APIError
 
 from agent_runtime.access.by_sql import came_as_far, guessed
 from agent_runtime.access.catalog import Catalog
-from agent_runtime.access.matrix import Caller, Thing, Verb
+from agent_runtime.access.matrix import REACHED, Caller, Thing, Verb
 from agent_runtime.access.reach import NOT_WRITABLE, Me, Outcome, Row, is_refusal
 from agent_runtime.access.scene import BUCKET, Connection, Scene, Spot, array, insert, is_about_a_row, note_files
 from agent_runtime.errors import AgentRuntimeError, Denied, IllegalTransition, InvalidInput, NotFound, Unavailable
@@ -184,7 +184,9 @@ class ByRest:
             arguments = self._scene.aimed(trial.arguments, spot, self._scene.me(caller))
             given = {p.name: _json(value, p.type) for p, value in guessed(parameters, arguments)}
             answer = self._request(caller, "POST", f"/rest/v1/rpc/{thing.name}", body=given)
-            reached, code = came_as_far(answer.code, trial)
+            # Where the trial names SQLSTATEs of its own, one that is hidden is one of them.
+            hidden = answer.code == _HIDDEN and trial.reached != REACHED
+            reached, code = (True, None) if hidden else came_as_far(answer.code, trial)
             return reached, Answer(code, answer.content, answer.lacks)
 
         return self._aimed(self._scene.targets(caller) if is_about_a_row(trial.arguments) else [None], one)
