@@ -19,7 +19,16 @@ from agent_runtime.access.catalog import Catalog
 from agent_runtime.access.matrix import REACHED, Caller, Thing, Verb
 from agent_runtime.access.reach import NOT_WRITABLE, Me, Outcome, Row, is_refusal
 from agent_runtime.access.scene import BUCKET, Connection, Scene, Spot, array, insert, is_about_a_row, note_files
-from agent_runtime.errors import AgentRuntimeError, Denied, IllegalTransition, InvalidInput, NotFound, Unavailable
+from agent_runtime.db.supabase import refusal as worker_refusal
+from agent_runtime.errors import (
+    AgentRuntimeError,
+    Denied,
+    IllegalTransition,
+    InvalidInput,
+    LeaseLost,
+    NotFound,
+    Unavailable,
+)
 from agent_runtime.person.refusals import refusal
 from agent_runtime.storage import is_loopback
 
@@ -413,7 +422,7 @@ def _answer(answer: httpx.Response) -> Answer:
     known = len(code) == 5 or code.startswith("PGRST")
     text = str(said.get("message") or "")
     if code == _HIDDEN:
-        code = _hidden(text)
+        code = _hidden(answer, text)
     elif not known:
         code = (
             "404"
@@ -427,15 +436,17 @@ def _answer(answer: httpx.Response) -> Answer:
 # The embedded API hides SQLSTATEs that it does not know, ours among them; there the text has to do.
 _HIDDEN = "SUP"
 _BY_KIND: tuple[tuple[type[AgentRuntimeError], str], ...] = (
-    (NotFound, "AR002"), (IllegalTransition, "AR003"), (InvalidInput, "AR005"), (Denied, "42501"),
+    (LeaseLost, "AR001"), (NotFound, "AR002"), (IllegalTransition, "AR003"), (InvalidInput, "AR005"), (Denied, "42501"),
 )  # fmt: skip
 
 
-def _hidden(text: str) -> str:
-    if "the lease on task" in text:
-        return "AR001"
-    said = refusal(APIError({"code": _HIDDEN, "message": text}), "")
-    return next((code for kind, code in _BY_KIND if isinstance(said, kind)), _HIDDEN)
+def _hidden(answer: httpx.Response, text: str) -> str:
+    # The worker's client and the person's each know their own functions' words.
+    for said in (worker_refusal(answer), refusal(APIError({"code": _HIDDEN, "message": text}), "")):
+        for kind, code in _BY_KIND:
+            if isinstance(said, kind):
+                return code
+    return _HIDDEN
 
 
 _STORAGE_SAYS_NO = frozenset(
