@@ -16,10 +16,19 @@ from postgrest.exceptions import APIError
 
 from agent_runtime.access.by_sql import came_as_far, guessed
 from agent_runtime.access.catalog import Catalog
-from agent_runtime.access.matrix import Caller, Thing, Verb
+from agent_runtime.access.matrix import REACHED, Caller, Thing, Verb
 from agent_runtime.access.reach import NOT_WRITABLE, Me, Outcome, Row, is_refusal
 from agent_runtime.access.scene import BUCKET, Connection, Scene, Spot, array, insert, is_about_a_row, note_files
-from agent_runtime.errors import AgentRuntimeError, Denied, IllegalTransition, InvalidInput, NotFound, Unavailable
+from agent_runtime.db.supabase import refusal as worker_refusal
+from agent_runtime.errors import (
+    AgentRuntimeError,
+    Denied,
+    IllegalTransition,
+    InvalidInput,
+    LeaseLost,
+    NotFound,
+    Unavailable,
+)
 from agent_runtime.person.refusals import refusal
 from agent_runtime.storage import is_loopback
 
@@ -60,11 +69,13 @@ class ByRest:
         self._http.close()
 
     def can_try(self, caller: Caller, thing: Thing, verb: Verb) -> bool:
-        """A worker's login has no token, a tool's SQL no HTTP; and HTTP neither truncates nor reaches a sequence."""
-        return (
-            caller.role != "agent_worker" and caller.acts_for is None
-            and verb != "truncate" and thing.section != "sequences"
-        )  # fmt: skip
+        """Whether HTTP has a way to: not for a worker's login, a tool's SQL, a truncation, a sequence.
+
+        What is in `private` is not exposed, whoever asks; one of each role asks.
+        """
+        if caller.role == "agent_worker" or caller.acts_for or verb == "truncate" or thing.section == "sequences":
+            return False
+        return thing.schema != "private" or caller.name in ("anon", "admin", "service_role")
 
     def attempt(self, caller: Caller, thing: Thing, verb: Verb) -> Outcome:
         """One cell."""
@@ -182,7 +193,9 @@ class ByRest:
             arguments = self._scene.aimed(trial.arguments, spot, self._scene.me(caller))
             given = {p.name: _json(value, p.type) for p, value in guessed(parameters, arguments)}
             answer = self._request(caller, "POST", f"/rest/v1/rpc/{thing.name}", body=given)
-            reached, code = came_as_far(answer.code, trial)
+            # Where the trial names SQLSTATEs of its own, one that is hidden is one of them.
+            hidden = answer.code == _HIDDEN and trial.reached != REACHED
+            reached, code = (True, None) if hidden else came_as_far(answer.code, trial)
             return reached, Answer(code, answer.content, answer.lacks)
 
         return self._aimed(self._scene.targets(caller) if is_about_a_row(trial.arguments) else [None], one)
@@ -409,7 +422,7 @@ def _answer(answer: httpx.Response) -> Answer:
     known = len(code) == 5 or code.startswith("PGRST")
     text = str(said.get("message") or "")
     if code == _HIDDEN:
-        code = _hidden(text)
+        code = _hidden(answer, text)
     elif not known:
         code = (
             "404"
@@ -423,15 +436,17 @@ def _answer(answer: httpx.Response) -> Answer:
 # The embedded API hides SQLSTATEs that it does not know, ours among them; there the text has to do.
 _HIDDEN = "SUP"
 _BY_KIND: tuple[tuple[type[AgentRuntimeError], str], ...] = (
-    (NotFound, "AR002"), (IllegalTransition, "AR003"), (InvalidInput, "AR005"), (Denied, "42501"),
+    (LeaseLost, "AR001"), (NotFound, "AR002"), (IllegalTransition, "AR003"), (InvalidInput, "AR005"), (Denied, "42501"),
 )  # fmt: skip
 
 
-def _hidden(text: str) -> str:
-    if "the lease on task" in text:
-        return "AR001"
-    said = refusal(APIError({"code": _HIDDEN, "message": text}), "")
-    return next((code for kind, code in _BY_KIND if isinstance(said, kind)), _HIDDEN)
+def _hidden(answer: httpx.Response, text: str) -> str:
+    # The worker's client and the person's each know their own functions' words.
+    for said in (worker_refusal(answer), refusal(APIError({"code": _HIDDEN, "message": text}), "")):
+        for kind, code in _BY_KIND:
+            if isinstance(said, kind):
+                return code
+    return _HIDDEN
 
 
 _STORAGE_SAYS_NO = frozenset(

@@ -65,7 +65,11 @@ class Scene:
         others = [spot for spot in self.spots if spot.row.user != me.user]
         own = next((spot for spot in self.spots if spot.row.user == me.user), None)
         shared = next(spot for spot in others if spot.row.tenant == here and spot.row.shared)
-        private = next(spot for spot in others if spot.row.tenant == here and not spot.row.shared)
+        private = next(
+            spot
+            for spot in others
+            if spot.row.tenant == here and not spot.row.shared and spot.row.user != shared.row.user
+        )
         elsewhere = next(spot for spot in others if spot.row.tenant != here and spot.row.shared)
         return [*([own] if own else []), shared, private, elsewhere]
 

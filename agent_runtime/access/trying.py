@@ -77,6 +77,7 @@ def everywhere(
     api: Api,
     *,
     only: frozenset[str] | None = None,
+    ways: tuple[Way, ...] = ("sql", "rest"),
     on_caller: OnCaller = lambda *_: None,
 ) -> Report:
     """Everything by SQL and by HTTP, as everybody or these callers alone; `connection` is the owner's, in autocommit.
@@ -103,10 +104,13 @@ def everywhere(
         tries.make_bucket()
         tries.upload_files()
         scenes.switch_off(connection, scene)
-        with connection.transaction(force_rollback=True):
-            may_take_on(connection, matrix)
-            findings = sql_findings(connection, scene, catalog, only=only, on_caller=on_caller)
-        findings += rest_findings(scene, tries, only=only, on_caller=on_caller)
+        findings: list[Finding] = []
+        if "sql" in ways:
+            with connection.transaction(force_rollback=True):
+                may_take_on(connection, matrix)
+                findings += sql_findings(connection, scene, catalog, only=only, on_caller=on_caller)
+        if "rest" in ways:
+            findings += rest_findings(scene, tries, only=only, on_caller=on_caller)
         missing = catalog.missing
     finally:
         if tries:
@@ -123,7 +127,8 @@ def rest_findings(
     findings, callers = [], _callers(scene, only)
     for caller, things in (
         *((caller, [thing for thing in scene.matrix.things if not thing.trial.last]) for caller in callers),
-        *((caller, [thing for thing in scene.matrix.things if thing.trial.last]) for caller in callers),
+        # One after the other for all, because who has left is removed by nobody.
+        *((caller, [thing]) for thing in scene.matrix.things if thing.trial.last for caller in callers),
     ):
         on_caller("rest", caller.name)
         for thing in things:

@@ -342,7 +342,7 @@ create or replace trigger only_by_vault_truncate
 
 -- Everybody who is signed in reads the tools, and the audit keeps what their configuration was.
 create or replace function private.no_secret_in_config() returns trigger
-language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_at text;
 begin
