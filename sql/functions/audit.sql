@@ -198,7 +198,7 @@ begin
   end if;
   -- Those of an earlier release wrote at once.
   for v_name in
-    select t.tgname from pg_catalog.pg_trigger t
+    select t.tgname::text from pg_catalog.pg_trigger t
     where t.tgrelid = p_table and t.tgname in ('audit', 'audit_update') and not t.tgdeferrable
   loop
     execute format('drop trigger %I on %s', v_name, p_table);

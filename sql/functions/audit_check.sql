@@ -78,7 +78,7 @@ language plpgsql stable security definer set search_path = '' as $$
 declare
   v_after jsonb := coalesce(p_after, private.audit_start(p_tenant));
   v_row record;
-  v_checked bigint := 0;
+  v_checked bigint := 0::bigint;
   v_problem jsonb;
 begin
   with placed as (

@@ -5,7 +5,7 @@ language plpgsql security invoker set search_path = '' as $$
 begin
   if tg_level = 'ROW' and tg_op = 'UPDATE' and tg_argv[0] = 'but for user_id' and pg_catalog.pg_trigger_depth() > 1 then
     -- An account was deleted: the entry stays, its actor still says whose it was.
-    if new.user_id is null and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id' then
+    if to_jsonb(new) ->> 'user_id' is null and to_jsonb(new) - 'user_id' = to_jsonb(old) - 'user_id' then
       return new;
     end if;
   end if;
@@ -144,7 +144,7 @@ begin
   select s.chain, s.month, s.first_seq, s.last_seq, s.row_count, s.prev_hash, s.hash, s.dropped_at, s.actor, s.key_id,
          decode(p_signatures ->> s.chain::text, 'hex')
   from private.audit_month_stubs(p_month, p_key_id) s;
-  select coalesce(sum(s.row_count), 0) into v_rows from private.audit_stubs s where s.month = p_month;
+  select coalesce(sum(s.row_count), 0)::bigint into v_rows from private.audit_stubs s where s.month = p_month;
   perform private.audit_event(
     'retire', 'audit_logs', null, jsonb_build_object('month', to_char(p_month, 'YYYY-MM'), 'rows', v_rows, 'key_id', p_key_id), null
   );

@@ -94,7 +94,7 @@ begin
     v_ip := private.request_ip();
     v_agent := left(private.request_header('user-agent'), 1000);
   end if;
-  v_tenant := case when tg_table_name = 'tenants' then v_row ->> 'id' else v_row ->> 'tenant_id' end;
+  v_tenant := (case when tg_table_name = 'tenants' then v_row ->> 'id' else v_row ->> 'tenant_id' end)::uuid;
   v_old := case when v_old is not null then private.masked(v_old) end;
   v_new := case when v_new is not null then private.masked(v_new) end;
   if v_left <> v_tenant then
