@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from agent_runtime.errors import ConfigError
+from agent_runtime.vault.keys import SUPABASE, MasterKey
+
+_LIST_SIGNS = str.maketrans('[]",', "    ")
 
 
 class Settings(BaseSettings):
@@ -24,7 +27,14 @@ class Settings(BaseSettings):
     supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
     supabase_publishable_key: str | None = Field(default=None, validation_alias="SUPABASE_PUBLISHABLE_KEY")
     supabase_secret_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SECRET_KEY")
+    storage_token: SecretStr | None = Field(
+        default=None, description="For Storage instead of the secret key: a token that reaches the files alone."
+    )
 
+    vault_key: SecretStr | None = Field(default=None, description="Opens the vault: 32 bytes in base64, or `supabase`.")
+    vault_previous_keys: Annotated[list[SecretStr], NoDecode] = Field(
+        default_factory=list, description="Keys before it, which still open what `vault rotate` has not wrapped anew."
+    )
     audit_key: SecretStr | None = Field(
         default=None, description="Signs what is left of retired months of the audit: 32 bytes in base64."
     )
@@ -81,6 +91,20 @@ class Settings(BaseSettings):
             ) from error
         if not parts:
             raise ValueError("empty; it looks like postgresql://user:password@host:5432/name")
+        return value
+
+    @field_validator("vault_previous_keys", mode="before")
+    @classmethod
+    def _keys_are_listed(cls, value: Any) -> Any:
+        # A JSON list or, since that is awkward in a shell, words with commas between them.
+        return [key for key in value.translate(_LIST_SIGNS).split() if key] if isinstance(value, str) else value
+
+    @field_validator("vault_key", "vault_previous_keys")
+    @classmethod
+    def _is_a_key(cls, value: Any) -> Any:
+        for key in value if isinstance(value, list) else [value]:
+            if key is not None and key.get_secret_value() != SUPABASE:
+                MasterKey.parse(key.get_secret_value())
         return value
 
     @field_validator("supabase_url", "model_url")

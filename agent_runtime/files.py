@@ -22,6 +22,8 @@ from agent_runtime.records import FileRow, Task
 from agent_runtime.storage import Storage, content_path
 from agent_runtime.toolbox.snapshot import ENTRIES_LIMIT, Entry, Snapshot
 from agent_runtime.toolbox.workspace import Workspace
+from agent_runtime.vault.redact import Redactor
+from agent_runtime.vault.scrub import Scrubber
 
 log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ class TaskFiles:
     """The files of one run.
 
     `config` is the platform's (`file_upload_max_size`, `workspace_max_size`), `configuration` the agent's
-    (`workspace.ignore`); a step waits `patience_seconds` for Storage.
+    (`workspace.ignore`); a step waits `patience_seconds` for Storage. No file is stored with what `secrets` knows.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class TaskFiles:
         *,
         configuration: Mapping[str, Any] | None = None,
         patience_seconds: float = 60.0,
+        secrets: Scrubber | None = None,
     ) -> None:
         self._workspace = workspace
+        self._redactor = Redactor(workspace, Scrubber() if secrets is None else secrets)
         self._storage = storage
         self._task = task
         self._file_limit_bytes = int(config.get("file_upload_max_size") or FILE_LIMIT_BYTES)
@@ -133,10 +137,11 @@ class TaskFiles:
     # -- what changed ----------------------------------------------------------------------------------------------
 
     async def _store_changes(self, patience_factor: float) -> list[str]:
+        redacted = await asyncio.to_thread(self._redactor.redact)
         self._begin(patience_factor)
         scanned_at_ns = time.time_ns()
         snapshot = await asyncio.to_thread(self._workspace.snapshot, self._ignored)
-        notes = self._left_out(snapshot)
+        notes = redacted + self._left_out(snapshot)
         notes += [f"{path} is gone: the worker that wrote it could not store it." for path in self._lost]
         self._lost = []
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+
+from agent_runtime.vault.guard import scrub_everywhere
 
 
 def configure_logging(log_format: Literal["auto", "console", "json"], log_level: str) -> None:
@@ -20,8 +22,14 @@ def configure_logging(log_format: Literal["auto", "console", "json"], log_level:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console),
     ]
+    # Last, over the whole line: a secret may stand in any field, or in a traceback.
+    scrub: structlog.typing.Processor = _scrubbed
     # In JSON a traceback is a field; on a terminal the renderer draws it.
-    drawn: list[structlog.typing.Processor] = [*([] if console else [structlog.processors.format_exc_info]), renderer]
+    drawn: list[structlog.typing.Processor] = [
+        *([] if console else [structlog.processors.format_exc_info]),
+        renderer,
+        scrub,
+    ]
     structlog.configure(
         processors=[*shared, *drawn],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[log_level.upper()]),
@@ -29,6 +37,10 @@ def configure_logging(log_format: Literal["auto", "console", "json"], log_level:
         cache_logger_on_first_use=True,
     )
     _take_in_libraries(shared, drawn)
+
+
+def _scrubbed(_logger: object, _method: str, line: Any) -> Any:
+    return scrub_everywhere(line) if isinstance(line, str) else line
 
 
 def _take_in_libraries(shared: list[structlog.typing.Processor], drawn: list[structlog.typing.Processor]) -> None:

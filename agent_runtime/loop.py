@@ -20,7 +20,14 @@ from agent_runtime.context import render
 from agent_runtime.db.store import Store
 from agent_runtime.db.task_database import TaskDatabase
 from agent_runtime.db.text import fit_message
-from agent_runtime.errors import ContextTooLong, IllegalTransition, LimitReached, ModelError, StorageUnavailable
+from agent_runtime.errors import (
+    ContextTooLong,
+    IllegalTransition,
+    LimitReached,
+    ModelError,
+    StorageUnavailable,
+    ToolRefused,
+)
 from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt
 from agent_runtime.lease import LeaseGuard
@@ -32,6 +39,7 @@ from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Sandbox
 from agent_runtime.toolbox.tool import ToolContext
 from agent_runtime.toolbox.workspace import Workspace
+from agent_runtime.vault.guard import RunSecrets
 
 log = structlog.get_logger()
 
@@ -72,6 +80,7 @@ class Run:
     context: RunContext
     interrupt: Interrupt
     guard: LeaseGuard
+    secrets: RunSecrets
     on_delta: OnDelta | None = None
     _started: set[UUID] = field(default_factory=set)
     """Calls that this run started: one that is running and not among them was cut short by a crash."""
@@ -225,6 +234,10 @@ class Run:
         # A worker that stood still since the call was started may have lost the task by now.
         await self.guard.require(self.lease)
         log.info("tool started", tool=tool.name, execution_id=str(execution.id))
+        try:
+            config = await self.secrets.resolve(execution.id, tool.name, row.config)
+        except ToolRefused as refusal:
+            return Outcome(status="failed", content=str(refusal), error=str(refusal))
         context = ToolContext(
             task_id=self.lease.task_id,
             execution_id=execution.id,
@@ -232,10 +245,10 @@ class Run:
             sandbox=self.sandbox,
             timeout_seconds=row.timeout_seconds,
             output_limit_bytes=row.output_limit_bytes,
-            config=row.config,
+            config=config,
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
-        outcome = await execute(tool, execution.input_parameters, context)
+        outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)
         log.info("tool ended", tool=tool.name, status=outcome.status, milliseconds=outcome.execution_time_ms)
         return outcome
 

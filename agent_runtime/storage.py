@@ -88,9 +88,18 @@ class Storage:
     """One bucket, as one caller. Use it as an async context manager, or call `aclose`."""
 
     def __init__(
-        self, supabase_url: str, api_key: str, *, access_token: AccessToken | None = None, bucket: str = BUCKET
+        self,
+        supabase_url: str,
+        api_key: str,
+        *,
+        access_token: AccessToken | None = None,
+        worker_token: str | None = None,
+        bucket: str = BUCKET,
     ) -> None:
+        """`access_token` is a person's; `worker_token` is a worker's that holds no secret key. With neither the key is
+        the secret one."""
         self._api_key, self._access_token, self._bucket = api_key, access_token, bucket
+        self._worker_token = worker_token
         self._url = f"{supabase_url.rstrip('/')}/storage/v1"
         self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=not is_loopback(supabase_url))
 
@@ -197,7 +206,7 @@ class Storage:
         return Stored(size_bytes, digest.hexdigest())
 
     async def _headers(self) -> dict[str, str]:
-        bearer = await self._access_token() if self._access_token else self._api_key
+        bearer = await self._access_token() if self._access_token else self._worker_token or self._api_key
         return {"apikey": self._api_key, "authorization": f"Bearer {bearer}"}
 
     def _object(self, path: str) -> str:
@@ -222,7 +231,8 @@ class Storage:
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
             if self._access_token:
                 return Denied(f"Storage refused {path}: {text}")
-            return StorageUnavailable(f"Storage at {self._url} refused the key: check SUPABASE_SECRET_KEY ({text})")
+            setting = "AGENT_RUNTIME_STORAGE_TOKEN" if self._worker_token else "SUPABASE_SECRET_KEY"
+            return StorageUnavailable(f"Storage at {self._url} refused the key: check {setting} ({text})")
         return StorageUnavailable(f"Storage at {self._url} answered {status} for {path}: {text}")
 
 

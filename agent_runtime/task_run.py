@@ -30,6 +30,8 @@ from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.vault.guard import RunSecrets, own_secrets
+from agent_runtime.vault.keys import Keyring
 from agent_runtime.workspace_hold import hold_workspace
 
 log = structlog.get_logger()
@@ -56,6 +58,8 @@ class TaskRunner:
         self._registry = registry
         self._sandbox = sandbox
         self._guard = guard
+        self._keys = Keyring.of(settings)
+        self._own_secrets = own_secrets(settings)
 
     async def run(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         """Run to the end, and write the end down. Never raises for what a task does; when `interrupt` stops it, the
@@ -72,43 +76,48 @@ class TaskRunner:
 
     async def _to_end(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         run: Run | None = None
+        secrets = RunSecrets(self._store, lease, self._keys, self._own_secrets)
+        store = self._store.without(secrets.scrubber)
         try:
             with ExitStack() as held:
-                run = await self._prepare(lease, interrupt, held)
-                while not await self._write(lease, await run.to_end()):
+                run = await self._prepare(lease, interrupt, held, store, secrets)
+                while not await self._write(lease, await run.to_end(), store):
                     await run.refresh()
         except (LeaseLost, DatabaseUnavailable, SchemaDiffers):
             raise
         except LimitReached as limit:
             log.warning("limit reached", limit=limit.name)
-            await self._store.settle(lease, "failed", None, str(limit))
+            await store.settle(lease, "failed", None, str(limit))
         except Unavailable as error:
             seconds = retry_delay(run.context.task.retries if run else task.retries)
             log.warning("the task waits for a service", error=str(error), seconds=seconds)
-            await self._store.release(lease, seconds, f"Trying again in {seconds:g} s: {error}")
+            await store.release(lease, seconds, f"Trying again in {seconds:g} s: {error}")
         except (ModelError, AgentRuntimeError) as error:
             log.warning("task failed", error=str(error))
-            await self._store.settle(lease, "failed", None, str(error))
+            await store.settle(lease, "failed", None, str(error))
         except psycopg.errors.UndefinedFunction:
             # The database was upgraded beneath this release. The worker ends, and a newer one goes on with the task.
             log.error("the database does not know this release's functions any more; the lease runs out")
         except Exception as error:
             # One task's crash must not take the worker, or the other tasks, down.
             log.exception("task failed for a reason of the runtime's own")
-            await self._store.settle(lease, "failed", None, f"internal error: {type(error).__name__}: {error}")
+            await store.settle(lease, "failed", None, f"internal error: {type(error).__name__}: {error}")
 
-    async def _write(self, lease: Lease, end: Ending) -> bool:
+    async def _write(self, lease: Lease, end: Ending, store: Store) -> bool:
         """Write the end down. False when the task goes on, because a person wrote something at the last moment."""
         if end.kind == "completed":
-            settled = await self._store.settle(lease, "completed", end.result, None)
+            settled = await store.settle(lease, "completed", end.result, None)
             log.info("task ended" if settled else "a person wrote something before the end")
             return settled
-        status = await self._store.suspend(lease, end.reason or "answer")
+        status = await store.suspend(lease, end.reason or "answer")
         log.info("run suspended", reason=end.reason, status=status)
         return True
 
-    async def _prepare(self, lease: Lease, interrupt: Interrupt, held: ExitStack) -> Run:
-        context = await self._store.context(lease)
+    async def _prepare(
+        self, lease: Lease, interrupt: Interrupt, held: ExitStack, store: Store, secrets: RunSecrets
+    ) -> Run:
+        context = await store.context(lease)
+        await secrets.recall(context)
         model = await self._open_model(context)
         workspace = held.enter_context(hold_workspace(self._settings.workspace_root, context.task))
         files = TaskFiles(
@@ -118,10 +127,11 @@ class TaskRunner:
             context.config,
             configuration=context.agent.configuration,
             patience_seconds=self._settings.storage_patience_seconds,
+            secrets=secrets.given,
         )
         return Run(
             lease=lease,
-            store=self._store,
+            store=store,
             model=model,
             registry=self._registry,
             sandbox=self._sandbox,
@@ -131,6 +141,7 @@ class TaskRunner:
             context=context,
             interrupt=interrupt,
             guard=self._guard,
+            secrets=secrets,
         )
 
     async def _open_model(self, context: RunContext) -> ChatModel:

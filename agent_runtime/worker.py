@@ -32,12 +32,14 @@ from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.vault.keys import Keyring
 
 log = structlog.get_logger()
 
 POOL_LIMIT = 10
 SWEEP_SECONDS = 600.0
 STOPPED_SECONDS = 0.5
+VAULT_SINCE_VERSION = 3
 AGAIN_SECONDS = 1.0
 """Between tries when a claim failed."""
 
@@ -264,6 +266,9 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
                 "the database has no schema of agent-runtime, or another release's: run `agent-runtime db apply`"
             ) from None
         require_known_version(SchemaStatus(installed=known["schema_version"]))
+        if (known["schema_version"] or 0) >= VAULT_SINCE_VERSION:
+            keys = await Keyring.of(settings).opened(store.master_keys)
+            keys.require(await store.unknown_vault_keys(keys.ids))
         yield Worker(settings, store, keeper, TaskRunner(settings, store, storage, registry, sandbox, keeper), storage)
 
 
@@ -282,10 +287,15 @@ def required_database_url(settings: Settings) -> str:
 
 def open_storage(settings: Settings) -> Storage:
     """The bucket as the worker. Raises `ConfigError` when its settings are missing."""
-    if settings.supabase_url is None or settings.supabase_secret_key is None:
-        missing = "SUPABASE_URL" if settings.supabase_url is None else "SUPABASE_SECRET_KEY"
+    url, key, token = settings.supabase_url, settings.supabase_secret_key, settings.storage_token
+    if url is not None and token is not None:
+        if settings.supabase_publishable_key is None:
+            raise ConfigError("SUPABASE_PUBLISHABLE_KEY is not set: AGENT_RUNTIME_STORAGE_TOKEN goes with it")
+        return Storage(url, settings.supabase_publishable_key, worker_token=token.get_secret_value())
+    if url is None or key is None:
+        missing = "SUPABASE_URL" if url is None else "SUPABASE_SECRET_KEY"
         raise ConfigError(f"{missing} is not set: the worker keeps files in Supabase Storage")
-    return Storage(settings.supabase_url, settings.supabase_secret_key.get_secret_value())
+    return Storage(url, key.get_secret_value())
 
 
 @contextlib.asynccontextmanager

@@ -29,6 +29,7 @@ NAMES = (
     "cancel_latency",
     "scale",
     "workspace_travel",
+    "rls",
 )
 
 WIDTH = 150

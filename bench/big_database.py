@@ -1,7 +1,7 @@
 """A big database, the same each time: a thousand tenants with what ten thousand people asked of their agents.
 
-Put in by plain SQL as the superuser, with triggers and foreign keys off and the indexes made afterwards: what the triggers
-would set is set here. Rows of different conversations lie mixed in the tables, as they come in over a year.
+Put in by plain SQL as the superuser, with triggers and foreign keys off and the indexes made afterwards: what the
+triggers would set is set here. Rows of different conversations lie mixed in the tables, as they come in over a year.
 
 Shares are not fair: the first tenant owns a tenth of the conversations, and in it one heavy user has half of those.
 One conversation of 101 is long, one of twenty is shared, one task of a hundred waits for somebody's approval.
@@ -11,17 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, LiteralString
-from uuid import UUID
+from typing import LiteralString
 
 from psycopg import sql
 
 from bench.postgres import Connection, connect
-
-PEOPLE_PER_TENANT = 10
-
-ORDINARY, ADMIN, HEAVY = 1001, 0, 1
-"""The numbers of an ordinary user, of the big tenant's admin, and of the heavy user. Each tenth person is an admin."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +83,8 @@ from generate_series(0, %(users)s - 1) i
 """,
     "agents": """
 insert into public.agents (id, name, system_prompt, model_name, created_by, tenant_id, is_public)
-select pg_temp.id('agent', i), 'Agent ' || i, 'Work.', 'default', pg_temp.id('user', i * 10), pg_temp.id('tenant', i), true
+select pg_temp.id('agent', i), 'Agent ' || i, 'Work.', 'default', pg_temp.id('user', i * 10),
+       pg_temp.id('tenant', i), true
 from generate_series(0, %(tenants)s - 1) i
 """,
     # The big tenant has each tenth, half of it the heavy user's; a viewer has none.
@@ -114,17 +109,22 @@ insert into public.tasks (
   lease_token, lease_expires_at, wait_reason, search
 )
 select pg_temp.id('task', n), c.id, c.title, c.title, s.status, c.created_at, c.created_at,
-       case when s.status in ('completed', 'failed') then c.created_at + interval '1 minute' end, c.tenant_id, c.user_id, c.agent_id,
-       case when s.status = 'running' then pg_temp.id('lease', n) end, case when s.status = 'running' then c.created_at end,
+       case when s.status in ('completed', 'failed') then c.created_at + interval '1 minute' end,
+       c.tenant_id, c.user_id, c.agent_id,
+       case when s.status = 'running' then pg_temp.id('lease', n) end,
+       case when s.status = 'running' then c.created_at end,
        case when s.status = 'waiting' then 'approval' end, to_tsvector('simple', c.title)
 from generate_series(0, %(conversations)s - 1) n
 join public.conversations c on c.id = pg_temp.id('conversation', n)
 cross join lateral (
-  select case n / 20 %% 100 when 0 then 'running' when 1 then 'waiting' when 2 then 'failed' else 'completed' end as status
+  select case n / 20 %% 100 when 0 then 'running' when 1 then 'waiting' when 2 then 'failed'
+         else 'completed' end as status
 ) s
 """,
     "messages": """
-insert into public.messages (id, conversation_id, role, content, metadata, created_at, tenant_id, task_id, seq, owner_id)
+insert into public.messages (
+  id, conversation_id, role, content, metadata, created_at, tenant_id, task_id, seq, owner_id
+)
 select pg_temp.id('message', i), c.id, (array['user', 'assistant', 'tool', 'assistant', 'tool'])[1 + i %% 5],
        a.short || ' ' || case when i %% 10 = 2 then b.long else b.short end, '{"step": 1}',
        pg_temp.moment(i::double precision / %(messages)s), c.tenant_id, pg_temp.id('task', p.n), i + 1, c.user_id
@@ -143,7 +143,8 @@ insert into public.tool_executions (
 select pg_temp.id('execution', i), pg_temp.id('task', p.n), t.ids[1 + i %% cardinality(t.ids)],
        jsonb_build_object('path', 'notes/' || i || '.md'), case when not w.waits then '{"content": "done"}'::jsonb end,
        case when w.waits then 'awaiting_approval' else 'completed' end, i %% 1000, m.moment,
-       case when not w.waits then m.moment end, c.tenant_id, 'call_' || i, 1 + i / %(conversations)s, 0, repeat('0', 64),
+       case when not w.waits then m.moment end, c.tenant_id, 'call_' || i, 1 + i / %(conversations)s, 0,
+       repeat('0', 64),
        w.waits::integer, case when w.waits then m.moment + interval '1 day' end, c.user_id
 from generate_series(0, %(executions)s - 1) i
 cross join (select array_agg(id order by name) as ids from public.tools) t
@@ -160,8 +161,8 @@ join public.tasks k on k.id = e.task_id
 """,
     "files": """
 insert into public.files (
-  id, conversation_id, task_id, filename, original_filename, file_path, file_size, mime_type, file_hash, created_at, tenant_id,
-  owner_id
+  id, conversation_id, task_id, filename, original_filename, file_path, file_size, mime_type, file_hash, created_at,
+  tenant_id, owner_id
 )
 select pg_temp.id('file', i), c.id, pg_temp.id('task', p.n), 'report-' || i || '.md', 'report.md',
        c.tenant_id || '/' || pg_temp.id('task', p.n) || '/.sha256/' || i, i, 'text/markdown', repeat('0', 64),
@@ -196,12 +197,14 @@ async def fill(superuser: str, size: Size, done: Callable[[str], None]) -> None:
     async with await connect(superuser) as connection:
         for statement in _PREPARED:
             await connection.execute(statement)
+        # Whoever writes more finds it as the triggers would have left it.
+        await connection.execute("select setval('public.messages_seq', %s)", [size.messages])
         indexes = await _take_indexes(connection)
         for table, statement in _FILLED.items():
             await connection.execute(statement, asdict(size))
             done(table)
             for definition in indexes[table]:
-                await connection.execute(sql.SQL(definition))  # type: ignore[arg-type]
+                await connection.execute(sql.SQL(definition))
             await connection.execute(sql.SQL("vacuum (analyze) public.{}").format(sql.Identifier(table)))
             done(f"indexes of {table}")
 

@@ -77,7 +77,40 @@ class Verdicts:
     """A line for each system: its version, and how it was called."""
 
 
-Findings = Report | Verdicts
+@dataclass(frozen=True)
+class Compared:
+    """The same thing done in two ways, in milliseconds: of each round the median and what 95 of 100 stay below."""
+
+    who: str
+    what: str
+    rows: int
+    asked: Sequence[tuple[float, float]]
+    written: Sequence[tuple[float, float]]
+    plan: str
+    """`index`, or the table that was read whole."""
+
+    def ratio(self, which: int) -> float:
+        """Of the medians (0) or of the p95 (1): the median of the rounds' own."""
+        return statistics.median(
+            mine[which] / theirs[which] for mine, theirs in zip(self.asked, self.written, strict=True)
+        )
+
+
+@dataclass
+class Comparison:
+    """One benchmark's table of two ways, a row for each thing.
+
+    `limit` is the most that a ratio of medians should be.
+    """
+
+    title: str
+    how: str
+    ways: tuple[str, str]
+    limit: float
+    found: list[Compared]
+
+
+Findings = Report | Verdicts | Comparison
 
 
 class Steps:
@@ -97,6 +130,8 @@ class Steps:
 
 def as_table(name: str, found: Findings) -> Table:
     """For the terminal."""
+    if isinstance(found, Comparison):
+        return _table_of_ways(name, found)
     return _table_of_figures(name, found) if isinstance(found, Report) else _table_of_verdicts(name, found)
 
 
@@ -128,6 +163,34 @@ def _verdict(verdict: Verdict) -> str:
             return "–"
 
 
+def _table_of_ways(name: str, found: Comparison) -> Table:
+    table = Table(title=f"{name}: {found.title}, ms", title_justify="left")
+    for column in ("", ""):
+        table.add_column(column)
+    mine, theirs = found.ways
+    for column in ("rows", f"{mine} p50", "p95", f"{theirs} p50", "p95", "ratio p50", "p95"):
+        table.add_column(column, justify="right")
+    table.add_column("plan")
+    shown = ""
+    for one in found.found:
+        ratio = f"{one.ratio(0):.2f}"
+        table.add_row(
+            one.who if one.who != shown else "",
+            one.what,
+            str(one.rows),
+            *(
+                _figure(statistics.median(r[which] for r in way))
+                for way in (one.asked, one.written)
+                for which in (0, 1)
+            ),
+            ratio if one.ratio(0) <= found.limit else f"[red]{ratio}[/red]",
+            f"{one.ratio(1):.2f}",
+            one.plan,
+        )
+        shown = one.who
+    return table
+
+
 def _table_of_figures(name: str, report: Report) -> Table:
     table = Table(title=f"{name}: {report.title}", title_justify="left")
     table.add_column("")
@@ -146,6 +209,9 @@ def _table_of_figures(name: str, report: Report) -> Table:
 
 def explained(report: Findings) -> str:
     """What stands below the table."""
+    if isinstance(report, Comparison):
+        over = sum(one.ratio(0) > report.limit for one in report.found)
+        return f"{report.how} The mark is {report.limit:g}: {over} of {len(report.found)} are over it."
     if isinstance(report, Verdicts):
         return "\n".join([report.how, *report.notes])
     rounds = max((len(line.rounds) for line in report.lines), default=0)
@@ -154,7 +220,7 @@ def explained(report: Findings) -> str:
 
 def as_json(reports: dict[str, Findings]) -> dict[str, Any]:
     """For programs: every round of every line, every verdict."""
-    return {name: asdict(found) if isinstance(found, Verdicts) else _figures(found) for name, found in reports.items()}
+    return {name: _figures(found) if isinstance(found, Report) else asdict(found) for name, found in reports.items()}
 
 
 def _figures(report: Report) -> dict[str, Any]:

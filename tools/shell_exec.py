@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent_runtime.toolbox import ToolContext, ToolResult, tool
+from agent_runtime.toolbox import ToolContext, ToolRefused, ToolResult, tool
 from agent_runtime.toolbox.processes import FLOOD_BYTES, CommandResult
 
 _DEFAULT_SECONDS = 60
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SHELL = "bash" if shutil.which("bash") else "sh"
 
 
@@ -38,10 +40,27 @@ async def shell_exec(arguments: Arguments, context: ToolContext) -> ToolResult:
     # The command's own limit comes first, so that what it wrote until then is not lost.
     seconds = max(min(arguments.timeout_seconds, context.timeout_seconds - 5), 1)
     result = await context.sandbox.run(
-        [_SHELL, "-c", arguments.command], workspace=context.workspace.root, timeout_seconds=seconds
+        [_SHELL, "-c", arguments.command],
+        workspace=context.workspace.root,
+        timeout_seconds=seconds,
+        environment=_environment(context.config.get("environment")),
     )
     data = {"exit_code": result.exit_code, "timed_out": result.timed_out, "truncated": result.truncated}
     return ToolResult(content=_report(result, seconds), data=data, failed=result.exit_code != 0 or result.timed_out)
+
+
+def _environment(configured: object) -> dict[str, str]:
+    """What an administrator wants commands to find in their environment, credentials among it."""
+    if configured is None:
+        return {}
+    if not isinstance(configured, dict) or not all(
+        isinstance(value, str) and _VARIABLE.fullmatch(name) and "\0" not in value for name, value in configured.items()
+    ):
+        raise ToolRefused(
+            "the tool's configuration is wrong: `environment` must map names of variables to texts; only an "
+            "administrator can mend it"
+        )
+    return configured
 
 
 def _report(result: CommandResult, seconds: float) -> str:

@@ -17,7 +17,7 @@ from postgrest.exceptions import APIError
 from agent_runtime.access.by_sql import came_as_far, guessed
 from agent_runtime.access.catalog import Catalog
 from agent_runtime.access.matrix import Caller, Thing, Verb
-from agent_runtime.access.reach import NOT_WRITABLE, Outcome, Row, is_refusal
+from agent_runtime.access.reach import NOT_WRITABLE, Me, Outcome, Row, is_refusal
 from agent_runtime.access.scene import BUCKET, Connection, Scene, Spot, array, insert, is_about_a_row, note_files
 from agent_runtime.errors import AgentRuntimeError, Denied, IllegalTransition, InvalidInput, NotFound, Unavailable
 from agent_runtime.person.refusals import refusal
@@ -51,6 +51,7 @@ class ByRest:
     ) -> None:
         """`keys` are anon's and service_role's; `tokens` are by the caller's name."""
         self._connection, self._scene, self._catalog = connection, scene, catalog
+        self._inactive = {scene.me(caller).user for caller in scene.matrix.callers.values() if not caller.active}
         self._url, self._keys, self._tokens = url.rstrip("/"), keys, tokens
         self._http = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=not is_loopback(url))
 
@@ -177,15 +178,7 @@ class ByRest:
 
         def one(spot: Spot | None) -> tuple[bool, Answer]:
             if spot and trial.fresh:
-                # A try uses the row up.
-                table = self._scene.matrix.thing("tables", trial.fresh)
-                new = self._scene.aimed({"id": "$new"}, None, self._scene.me(caller))["id"]
-                spot = Spot(spot.row, spot.values | {trial.fresh.removesuffix("s"): new})
-                insert(
-                    self._connection,
-                    table.relation,
-                    self._scene.aimed(table.trial.make or {}, spot, self._scene.me(caller)),
-                )
+                spot = self._fresh(trial.fresh, spot)
             arguments = self._scene.aimed(trial.arguments, spot, self._scene.me(caller))
             given = {p.name: _json(value, p.type) for p, value in guessed(parameters, arguments)}
             answer = self._request(caller, "POST", f"/rest/v1/rpc/{thing.name}", body=given)
@@ -193,6 +186,17 @@ class ByRest:
             return reached, Answer(code, answer.content, answer.lacks)
 
         return self._aimed(self._scene.targets(caller) if is_about_a_row(trial.arguments) else [None], one)
+
+    def _fresh(self, name: str, spot: Spot) -> Spot:
+        """The same with a new row, since a try uses it up."""
+        if spot.row.user in self._inactive:
+            # They get no new one, and cannot have used theirs.
+            return spot
+        table, me = self._scene.matrix.thing("tables", name), Me(spot.row.user)
+        new = self._scene.aimed({"id": "$new"}, None, me)["id"]
+        spot = Spot(spot.row, spot.values | {name.removesuffix("s"): new})
+        insert(self._connection, table.relation, self._scene.aimed(table.trial.make or {}, spot, me))
+        return spot
 
     def _aimed(self, spots: list[Spot] | list[None], one: Callable[[Any], tuple[bool, Answer]]) -> Outcome:
         tried: dict[str, tuple[bool, Answer]] = {}

@@ -218,7 +218,8 @@ class BySql:
     def _any_column(self, thing: Thing) -> str:
         (name,) = self._as_owner(
             "select quote_ident(attname) as key from pg_catalog.pg_attribute"
-            " where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum limit 1",
+            " where attrelid = %s::regclass and attnum > 0 and not attisdropped and attidentity = ''"
+            " order by attnum limit 1",
             [thing.relation],
         )
         return name
@@ -244,6 +245,8 @@ class BySql:
                 then(None)
         except psycopg.Error as error:
             code = error.sqlstate or type(error).__name__
+            if (error.diag.message_primary or "").startswith("a tool cannot do this"):
+                return "!42501"
             lacks = code == "42501" and (error.diag.message_primary or "").startswith("permission denied for")
             return f"!{code}" if lacks or code in NOT_WRITABLE else code
         return None
@@ -270,7 +273,7 @@ def _argument(parameter: Parameter, arguments: dict[str, Any]) -> Any:
         return arguments[parameter.name]
     if parameter.type == "uuid":
         return str(uuid.uuid4())
-    return _GUESSES.get(parameter.type, "probe")
+    return _GUESSES.get(parameter.type, "probe" if parameter.type in ("text", "character varying") else None)
 
 
 def _nothing(_: object) -> None:

@@ -11,7 +11,7 @@ from agent_runtime.access.matrix import DENIED, Matrix, Section
 
 Connection = psycopg.Connection[dict[str, Any]]
 
-ROLES = ("anon", "authenticated", "service_role", "agent_worker")
+ROLES = ("anon", "authenticated", "service_role", "agent_worker", "agent_query")
 
 _RELATIONS = """
 select c.relname as name,
@@ -139,8 +139,13 @@ def _grants(connection: Connection, matrix: Matrix) -> list[str]:
     return sorted(
         f"{row['schema']}.{row['name']}: {row['verb']} is granted to {row['role']}, and no cell needs it"
         for row in connection.execute(_GRANTED, {"roles": list(ROLES)})
-        if (f"{row['schema']}.{row['name']}", row["role"], row["verb"]) not in needed
+        if not {(f"{row['schema']}.{row['name']}", role, row["verb"]) for role in _through(row["role"])} & needed
     )
+
+
+def _through(role: str) -> tuple[str, ...]:
+    # What a tool's SQL runs as is a member of what its people are.
+    return (role, "authenticated") if role == "agent_query" else (role,)
 
 
 def _published(connection: Connection, matrix: Matrix) -> list[str]:

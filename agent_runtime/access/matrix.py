@@ -28,7 +28,7 @@ VERBS: dict[Section, tuple[Verb, ...]] = {
 """What can be done with what is in each section. Of a sequence: `select` reads where it is, `update` moves it."""
 
 DENIED = "denied"
-WORDS = frozenset({DENIED, "own", "shared", "tenant", "platform", "all", "yes"})
+WORDS = frozenset({DENIED, "own", "shared", "tenant", "platform", "tenants", "all", "yes"})
 
 REACHED = frozenset({"AR001", "AR003", "AR004", "AR005", "AR006"})
 """SQLSTATEs of ours for who got as far as the row: a lease that is over, a wrong state, bad input."""
@@ -66,6 +66,7 @@ class Trial:
     update: dict[str, Any] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
     fresh: str | None = None
+    last: bool = False
     reached: frozenset[str] = REACHED
 
 
@@ -182,7 +183,19 @@ def _cells(
 
 
 def _trial(name: str, given: dict[str, Any]) -> Trial:
-    known = {"make", "platform", "platform_hidden", "whose", "find", "key", "insert", "update", "arguments", "fresh"}
+    known = {
+        "make",
+        "platform",
+        "platform_hidden",
+        "whose",
+        "find",
+        "key",
+        "insert",
+        "update",
+        "arguments",
+        "fresh",
+        "last",
+    }
     if unknown := set(given) - known - {"reached"}:
         raise ConfigError(f"access.yaml: the trial of {name} has no {', '.join(sorted(unknown))}")
     default = Trial()
@@ -196,5 +209,6 @@ def _trial(name: str, given: dict[str, Any]) -> Trial:
         update=given.get("update", {}),
         arguments=given.get("arguments", {}),
         fresh=given.get("fresh"),
+        last=given.get("last", False),
         reached=REACHED | frozenset(given.get("reached", [])),
     )

@@ -42,8 +42,10 @@ there is; another's row reads as no row.
 | own | the caller's own |
 | shared | the caller's own, and what is shared with the caller's tenant |
 | tenant | everything of the caller's tenant |
+| tenants | everything of every tenant, and nothing of the platform's |
 | platform | what belongs to no tenant and is open to all |
-| all | everything, of every tenant |
+| tenants | everything of every tenant, and nothing of the platform |
+| all | everything, the platform's too |
 | yes | allowed; there is no row that it could be about |
 
 Nobody truncates anything. The words are about the caller: an outsider's `tenant` is another one.

@@ -63,6 +63,7 @@ _WORDS: dict[str, Callable[[Row, Me], bool]] = {
     "shared": lambda row, me: row.tenant is not None and row.tenant == me.tenant and row.shared,
     "tenant": lambda row, me: row.tenant is not None and row.tenant == me.tenant,
     "platform": lambda row, _: row.tenant is None and row.shared,
+    "tenants": lambda row, _: row.tenant is not None,
     "all": lambda _, __: True,
     YES: lambda row, _: row.key == YES,
     DENIED: lambda _, __: False,
@@ -83,7 +84,7 @@ def word(outcome: Outcome, declared: str, me: Me) -> str:
     An answer that is neither success nor a plain no is named with it: it may say that there is something.
     """
     strange = sorted(code for code in outcome.answers if not is_refusal(code))
-    candidates = [declared, DENIED, YES, "own", "shared", "tenant", "platform", "all"]
+    candidates = [declared, DENIED, YES, "own", "shared", "tenant", "platform", "tenants", "all"]
     candidates += [" + ".join(pair) for pair in combinations(("own", "shared", "tenant", "platform"), 2)]
     for candidate in candidates:
         if expected(candidate, outcome.tried, me) == outcome.reached:

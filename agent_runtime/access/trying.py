@@ -24,9 +24,17 @@ OnCaller = Callable[[Way, str], None]
 
 
 def by_sql(
-    connection: Connection, matrix: Matrix, *, blind: bool = False, on_caller: OnCaller = lambda *_: None
+    connection: Connection,
+    matrix: Matrix,
+    *,
+    only: frozenset[str] | None = None,
+    blind: bool = False,
+    on_caller: OnCaller = lambda *_: None,
 ) -> Report:
-    """Everything by SQL in one transaction that is rolled back, so that nothing stays. As the owner."""
+    """Everything by SQL in one transaction that is rolled back, so that nothing stays.
+
+    As everybody or as these callers alone; `connection` is the owner's. `blind`: see `BySql`.
+    """
     with connection.transaction(force_rollback=True):
         may_take_on(connection, matrix)
         scene = Scene(matrix)
@@ -35,7 +43,8 @@ def by_sql(
         if catalog.has_storage:
             scenes.make_storage_rows(connection, scene)
         scenes.switch_off(connection, scene)
-        return Report(sql_findings(connection, scene, catalog, blind=blind, on_caller=on_caller), catalog.missing)
+        findings = sql_findings(connection, scene, catalog, only=only, blind=blind, on_caller=on_caller)
+        return Report(findings, catalog.missing)
 
 
 def sql_findings(
@@ -111,10 +120,13 @@ def rest_findings(
     scene: Scene, tries: ByRest, *, only: frozenset[str] | None = None, on_caller: OnCaller = lambda *_: None
 ) -> list[Finding]:
     """Every cell that can be tried by HTTP."""
-    findings = []
-    for caller in _callers(scene, only):
+    findings, callers = [], _callers(scene, only)
+    for caller, things in (
+        *((caller, [thing for thing in scene.matrix.things if not thing.trial.last]) for caller in callers),
+        *((caller, [thing for thing in scene.matrix.things if thing.trial.last]) for caller in callers),
+    ):
         on_caller("rest", caller.name)
-        for thing in scene.matrix.things:
+        for thing in things:
             for verb in thing.verbs:
                 if tries.can_try(caller, thing, verb):
                     declared = _by_rest(thing, caller, verb)

@@ -18,5 +18,6 @@ from agent_runtime.cli import submit as submit
 from agent_runtime.cli import tasks as tasks
 from agent_runtime.cli import tools as tools
 from agent_runtime.cli import up as up
+from agent_runtime.cli import vault as vault
 from agent_runtime.cli import watch as watch
 from agent_runtime.cli import workers as workers

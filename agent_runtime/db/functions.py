@@ -1,15 +1,16 @@
 """The worker's functions, one method each: `await store.claim(4, 30)` calls `worker_claim`, over either transport.
 
-No other SQL is written in Python. A call that a lost connection cut short is made again: each function answers the same
-the second time. Where the database cannot tell a repetition by itself, it is told.
+No other SQL is written in Python for a worker. A call that a lost connection cut short is made again: each function
+answers the same the second time. Where the database cannot tell a repetition by itself, it is told.
 """
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -18,6 +19,8 @@ from agent_runtime.db.schema import SCHEMA_VERSION
 from agent_runtime.db.text import storable
 from agent_runtime.errors import DatabaseUnavailable
 from agent_runtime.records import Lease, Renewal, ResultRecord, RunContext, StartRecord, Task, TaskStatus, TurnRecord
+from agent_runtime.vault.scrub import Scrubber
+from agent_runtime.vault.sealing import Sealed
 
 Row = dict[str, Any]
 
@@ -42,11 +45,18 @@ class Store(ABC):
     def __init__(self, worker_id: UUID, patience_seconds: float) -> None:
         self.worker_id = worker_id
         self._patience_seconds = patience_seconds
+        self._scrubber: Scrubber | None = None
+
+    def without(self, scrubber: Scrubber) -> Self:
+        """The same store, for one run: nothing that is written by it holds a value that `scrubber` knows."""
+        scrubbing = copy.copy(self)
+        scrubbing._scrubber = scrubber
+        return scrubbing
 
     @abstractmethod
     async def _once(self, function: str, arguments: Mapping[str, Any]) -> Any:
-        """Call a function with these named arguments (text, numbers, `UUID`, lists of `UUID`, `Json`): a list of rows
-        from one that returns rows, else its value.
+        """Call a function with these named arguments (text, numbers, `UUID`, lists of `UUID` or text, `Json`): a
+        list of rows from one that returns rows, else its value.
 
         Raises `DatabaseUnavailable` when it is worth trying again.
         """
@@ -77,6 +87,23 @@ class Store(ABC):
         """`{"schema_version", "config"}`, without announcing anybody."""
         known: dict[str, Any] = await self._call("worker_config")
         return known
+
+    async def unknown_vault_keys(self, key_ids: Sequence[str]) -> list[str]:
+        """The ids of keys that credentials are sealed with and that are not among these, the current one first."""
+        answer = await self._call("worker_vault_keys", p_key_ids=list(key_ids))
+        unknown: list[str] = answer["unknown"]
+        return unknown
+
+    async def master_keys(self) -> list[str] | None:
+        """The vault's master keys, where Supabase Vault keeps them; None where there is no such extension."""
+        keys: list[str] | None = await self._call("worker_master_keys")
+        return keys
+
+    async def credentials(self, lease: Lease, execution_id: UUID | None, names: Sequence[str]) -> list[Sealed]:
+        """The credentials of these names that the running call may have, sealed; without a call, those that calls of
+        the task have had. What is not to be had is left out."""
+        rows = await self._call("worker_credentials", **_held(lease), p_execution=execution_id, p_names=list(names))
+        return [Sealed.model_validate(row) for row in rows]
 
     async def stopped(self) -> None:
         await self._call("worker_stopped", p_worker=self.worker_id)
@@ -240,9 +267,13 @@ class Store(ABC):
         answer: dict[str, Any] = await self._apart("worker_execute", arguments, seconds)
         return answer
 
+    async def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
+        """Any function of the database, for commands: the workers' have methods of their own."""
+        return await self._call(function, **arguments)
+
     async def _call(self, function: str, *, when_repeated: Mapping[str, Any] | None = None, **arguments: Any) -> Any:
         """`when_repeated` is added when an earlier try may have done its work though its answer was lost."""
-        named = {name: _storable(value) for name, value in arguments.items()}
+        named = {name: _storable(self._scrubbed(value)) for name, value in arguments.items()}
         try:
             return await self._once(function, named)
         except DatabaseUnavailable:
@@ -259,6 +290,13 @@ class Store(ABC):
             with attempt:
                 return await self._once(function, named)
         raise AssertionError("unreachable: the retries end by returning or raising")
+
+    def _scrubbed(self, argument: Any) -> Any:
+        if not self._scrubber:
+            return argument
+        if isinstance(argument, Json):
+            return Json(self._scrubber.strings(argument.value))
+        return self._scrubber.text(argument) if isinstance(argument, str) else argument
 
 
 def _held(lease: Lease) -> dict[str, Any]:

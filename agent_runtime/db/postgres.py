@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from psycopg.errors import TransactionTimeout
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -65,7 +66,7 @@ class PostgresStore(Store):
                 return await _called(connection, function, arguments)
         except psycopg.Error as error:
             translated = translate(error)
-            if translated is None and not isinstance(error, psycopg.OperationalError):
+            if translated is None and not isinstance(error, psycopg.OperationalError | TransactionTimeout):
                 raise
             raise translated or self._unavailable(error) from error
 

@@ -33,7 +33,7 @@ ANSWER_SECONDS = 20.0
 _KEY = re.compile(r"[\x21-\x7e]+")
 
 # What passes: connections, restarts, deadlocks, timeouts, a server that is full.
-_PASSING = re.compile(r"08...|40001|40P01|53...|55P03|57...|58...|PGRST00.")
+_PASSING = re.compile(r"08...|25P04|40001|40P01|53...|55P03|57...|58...|PGRST00.")
 _PASSING_STATUSES = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT})
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 # The function is not there, or not as this release calls it.
@@ -49,15 +49,21 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), code)
     for pattern, code in (
         (r"^the lease on task \S+ is lost$", "AR001"),
-        (r"^task \S+ has no (tool execution |such tool)|^there is no member ", "AR002"),
+        (r"^task \S+ has no (tool execution |such tool)|^there is no (member|tenant|credential) ", "AR002"),
         (
             r"^step \S+ cannot be recorded after |^task \S+ is being cancelled$| was left running; it is in doubt "
-            r"| is in doubt: a person settles it$|^a tool cannot do this: "
-            r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$",
+            r"| is in doubt: a person settles it$"
+            r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$"
+            r"|^the credentials were changed meanwhile: ",
             "AR003",
         ),
         (r" has not been approved$|^the approval of tool execution ", "AR004"),
-        (r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has ", "AR005"),
+        (
+            r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has "
+            r"|^tools\.config is not for "
+            r"|^that is not a name of a credential|^a user's credential is not |^AGENT_RUNTIME_VAULT_KEY is not ",
+            "AR005",
+        ),
         (r"^limit \w+ reached: ", "AR006"),
         (r"^the database needs workers of schema version ", "AR007"),
         (r"^terminating connection |^the database system is |^canceling statement |^deadlock detected", "57014"),

@@ -36,7 +36,8 @@ def default_path() -> Path:
 def read_running(path: Path) -> dict[str, Any] | None:
     """What the stack that runs on this folder wrote about itself: addresses, keys, process id; None when none runs.
 
-    Keys: pid, supabase_url, publishable_key, secret_key, database_url, worker_database_url, model_url, model.
+    Keys: pid, supabase_url, publishable_key, secret_key, database_url, worker_database_url, model_url, model,
+    vault (environment variables with the vault's keys).
     """
     try:
         with (path / _LOCK).open("rb") as lock:

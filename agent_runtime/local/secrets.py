@@ -17,7 +17,7 @@ def _key() -> SecretStr:
 
 
 class Secrets(BaseModel):
-    """Passwords of the Postgres roles, and the API's keys."""
+    """Passwords of the Postgres roles, the API's keys, and the vault's."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,9 +32,24 @@ class Secrets(BaseModel):
     jwt_secret: SecretStr
     audit_key: SecretStr = Field(default_factory=_key)
     """AGENT_RUNTIME_AUDIT_KEY of this stack. Folders of earlier releases have none: they are given one."""
+    vault_key: SecretStr = Field(default_factory=_key)
+    """AGENT_RUNTIME_VAULT_KEY; the same."""
+    vault_previous_keys: list[SecretStr] = Field(default_factory=list)
+    """After a change of `vault_key` by hand, until `vault rotate`."""
+
+    @field_serializer("vault_previous_keys")
+    def _reveal_each(self, values: list[SecretStr]) -> list[str]:
+        return [value.get_secret_value() for value in values]
 
     @field_serializer(
-        "supabase_admin", "postgres", "supabase_api", "agent_worker", "secret_key", "jwt_secret", "audit_key"
+        "supabase_admin",
+        "postgres",
+        "supabase_api",
+        "agent_worker",
+        "secret_key",
+        "jwt_secret",
+        "audit_key",
+        "vault_key",
     )
     def _reveal(self, value: SecretStr) -> str:
         return value.get_secret_value()

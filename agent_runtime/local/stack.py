@@ -26,6 +26,7 @@ from agent_runtime.local.processes import stop_left_behind
 from agent_runtime.local.secrets import Secrets, load_or_generate
 from agent_runtime.local.supervisor import Part
 from agent_runtime.local.worker import WorkerProcess
+from agent_runtime.vault import keys as vault_keys
 
 OnPart = Callable[[str, float | None], None]
 """Called with a part's name when its start begins (None) and when it is ready (the seconds it took)."""
@@ -163,8 +164,16 @@ class Stack:
             "SUPABASE_SECRET_KEY": self.secret_key,
             "AGENT_RUNTIME_MODEL_URL": self.model_url,
             "AGENT_RUNTIME_WORKSPACE_ROOT": str(self.folder.workspaces),
+            **self.vault_environment,
         }
         return settings | ({"AGENT_RUNTIME_MODEL": self.model} if self.model else {})
+
+    @property
+    def vault_environment(self) -> dict[str, str]:
+        """The vault's keys, as environment variables."""
+        key, previous = self.secrets.vault_key, self.secrets.vault_previous_keys
+        keys = {vault_keys.CURRENT: key.get_secret_value()} if key else {}
+        return keys | {vault_keys.PREVIOUS: ",".join(one.get_secret_value() for one in previous)}
 
     async def start_worker(self, name: str = "worker", **settings: str) -> WorkerProcess:
         """Start a worker as a part of the stack. `settings` are further environment variables."""
@@ -295,5 +304,6 @@ class Stack:
                 "audit_key": self.secrets.audit_key.get_secret_value(),
                 "model_url": self.model_url,
                 "model": self.model,
+                "vault": self.vault_environment,
             }
         )

@@ -399,6 +399,10 @@ class Person:
                     break
         return rows
 
+    async def call_function(self, function: str, arguments: dict[str, Any]) -> Any:
+        """Any function of the database, as this person. Raises what the database refuses with."""
+        return await self._call(function, arguments)
+
     async def _call(self, function: str, arguments: dict[str, Any]) -> Any:
         return await self._ask(self._supabase.rpc(function, arguments))
 

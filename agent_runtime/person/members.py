@@ -90,14 +90,16 @@ class Members:
         return [InvitationRow.model_validate(row) for row in rows]
 
     async def find(self, text: str) -> UUID:
-        """The id of a member by e-mail address; an id is taken as it is. Raises `NotFound`."""
+        """The id of a member by e-mail address or username; an id is taken as it is. Raises `NotFound`."""
         text = text.strip()
         try:
             return UUID(text)
         except ValueError:
-            wanted = text.lower()
-        for member in await self.people():
-            if wanted in (member.email.lower(), member.username.lower()):
+            people = await self.people()
+        # People choose their usernames, and one may read like somebody else's address.
+        by_address = "@" in text
+        for member in people:
+            if text.lower() == member.email.lower() if by_address else text == member.username:
                 return member.id
         raise NotFound(f"there is no member {text[:255]}: `agent-runtime members list` shows them")
 
@@ -119,7 +121,8 @@ class Members:
 
     async def leave(self) -> MemberRow:
         """Back home."""
-        return MemberRow.model_validate(await self._call("leave_tenant"))
+        (tenant,) = await self._ask(self._supabase.table("tenants").select("id"))
+        return MemberRow.model_validate(await self._call("leave_tenant", p_tenant_id=tenant["id"]))
 
     async def set_role(self, user: UUID, role: str) -> MemberRow:
         """Make somebody admin, user or viewer."""

@@ -41,7 +41,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[AgentRuntimeError]], ...] = (
         ),
         IllegalTransition,
     ),
-    (re.compile(r"^a tool cannot do this: | is the last admin of "), IllegalTransition),
+    (re.compile(r" is the last admin of "), IllegalTransition),
     (re.compile(r" is empty| is not | is taken: | is true or false|^p_arguments is an object"), InvalidInput),
 )
 

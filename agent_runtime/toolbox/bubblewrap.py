@@ -72,6 +72,7 @@ class Bubblewrap:
         command = [*self._bwrap(workspace, network), "--", *launch.argv(_LAUNCHER_INSIDE, list(argv))]
         return await run_process(
             supervised(command),
+            environment=launch.handed_on(),
             stdin=stdin,
             timeout_seconds=timeout_seconds,
             output_limit_bytes=output_limit_bytes,
@@ -96,7 +97,8 @@ class Bubblewrap:
 
 
 def _namespaces(network: bool) -> list[str]:
-    options = ["--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"]
+    # The environment is not cleared: all that is in it is the command's own (Launch.handed_on).
+    options = ["--die-with-parent", "--new-session", "--hostname", "sandbox"]
     options += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL"]
     if not network:
         options.append("--unshare-net")

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from agent_runtime.errors import DatabaseUnavailable, LeaseLost, ToolRefused
 from agent_runtime.toolbox.output import clean, clean_data, fit
 from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
+from agent_runtime.vault.scrub import Scrubber
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +31,11 @@ class Outcome:
     effect: Effect | None = None
 
 
-async def execute(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Outcome:
-    """Check the arguments, run the tool within `context.timeout_seconds`, and keep its output within
-    `context.output_limit_bytes`.
+async def execute(
+    tool: Tool, arguments: dict[str, Any], context: ToolContext, scrubber: Scrubber | None = None
+) -> Outcome:
+    """Check the arguments, run the tool within `context.timeout_seconds`, keep what `scrubber` knows out of its output,
+    and the output within `context.output_limit_bytes`.
 
     Never raises for what a tool does; a failure is an outcome. Being cancelled stops the tool and goes on upwards, and
     so do `LeaseLost` and `DatabaseUnavailable`, which end the run.
@@ -49,11 +52,13 @@ async def execute(tool: Tool, arguments: dict[str, Any], context: ToolContext) -
         log.exception("tool_crashed", tool=tool.name, execution_id=str(context.execution_id))
         text = f"{tool.name} broke on this call ({type(error).__name__}); repeating it will not help, try another way"
         result = ToolResult(content=text, failed=True)
-    content = clean(result.content)
+    scrubber = Scrubber() if scrubber is None else scrubber
+    # Before it is cut: a half of a secret is not found, and the whole text may go to a file.
+    content = scrubber.text(clean(result.content))
     return Outcome(
         status="failed" if result.failed else "completed",
         content=fit(content, context),
-        data=clean_data(result.data),
+        data=scrubber.data(clean_data(result.data)),
         error=_first_line(content) if result.failed else None,
         execution_time_ms=round((time.monotonic() - started) * 1000),
         effect=None if result.failed else result.effect,

@@ -44,6 +44,7 @@ async def run_isolated(
     )
     result = await run_process(
         launch.argv(str(LAUNCHER), [sys.executable, "-I", "-m", module, json.dumps(request)]),
+        environment=launch.handed_on(),
         stdin=content,
         timeout_seconds=timeout_seconds,
         output_limit_bytes=_ANSWER_LIMIT_BYTES,

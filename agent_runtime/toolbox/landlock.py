@@ -80,6 +80,7 @@ class Landlock:
             )
             return await run_process(
                 launch.argv(str(LAUNCHER), list(argv)),
+                environment=launch.handed_on(),
                 stdin=stdin,
                 timeout_seconds=timeout_seconds,
                 output_limit_bytes=output_limit_bytes,

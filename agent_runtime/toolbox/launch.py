@@ -15,6 +15,7 @@ from agent_runtime.toolbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MIB = 1024 * 1024
+ENVIRONMENT = "AGENT_RUNTIME_COMMAND_ENVIRONMENT"
 
 DANGEROUS_CALLS = [
     "mount", "umount2", "pivot_root", "unshare", "setns", "bpf", "userfaultfd", "perf_event_open", "add_key",
@@ -69,7 +70,13 @@ class Launch:
     worker: int = field(default_factory=os.getpid)
 
     def argv(self, launcher: str, command: list[str]) -> list[str]:
-        return [sys.executable, "-I", "-S", launcher, json.dumps(asdict(self)), *command]
+        # Arguments are for everybody to read in the list of processes, and the environment may hold secrets.
+        spec = {name: value for name, value in asdict(self).items() if name != "environment"}
+        return [sys.executable, "-I", "-S", launcher, json.dumps(spec), *command]
+
+    def handed_on(self) -> dict[str, str]:
+        """The environment of the launcher itself, which holds that of the command in one variable."""
+        return {ENVIRONMENT: json.dumps(self.environment)}
 
 
 def sandbox_uid() -> int | None:

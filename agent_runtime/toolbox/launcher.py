@@ -1,7 +1,8 @@
 """Starts one command: sets its limits, gives up rights for good, then becomes the command.
 
-Run as `python -I -S launcher.py SPEC COMMAND...`, SPEC being a `Launch` in JSON (see launch.py). It imports the
-standard library alone, because inside a sandbox nothing else of this package is there. Exit codes: the command's own,
+Run as `python -I -S launcher.py SPEC COMMAND...`, SPEC being a `Launch` in JSON (see launch.py), without the command's
+environment, which is in a variable of this process's own: arguments are public. It imports the standard library alone,
+because inside a sandbox nothing else of this package is there. Exit codes: the command's own,
 128 + the signal that ended it, 127 when there is no such command, 125 when the sandbox could not be set up.
 """
 
@@ -18,12 +19,14 @@ import time
 from contextlib import suppress
 from typing import Any
 
+_ENVIRONMENT = "AGENT_RUNTIME_COMMAND_ENVIRONMENT"
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
 
 
 def main() -> None:
     spec: dict[str, Any] = json.loads(sys.argv[1])
+    spec["environment"] = json.loads(os.environ.get(_ENVIRONMENT, "{}"))
     command = sys.argv[2:]
     try:
         if spec["supervise"]:
@@ -148,7 +151,7 @@ def _signal(pid: int, number: int) -> None:
 def _become(spec: dict[str, Any], command: list[str]) -> None:
     """Replace this process with the command; the order matters: each step needs the rights that the next gives up."""
     if spec.get("unchanged"):
-        _execute(command, {})
+        _execute(command, {name: value for name, value in os.environ.items() if name == _ENVIRONMENT})
     # Beneath a home of mode 0700 the folder can be entered only before the rights are gone, and a folder that belongs
     # to the unprivileged id, by a root without capabilities, only after.
     entered = _entered(spec["folder"])

@@ -1,7 +1,7 @@
 -- Who must approve a call, and what becomes of calls that nobody decided about.
 
 create or replace function private.approvals_for(p_tool public.tools, p_agent uuid) returns integer
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_tool.requires_confirmation then
     return p_tool.approvals_required;
@@ -19,7 +19,7 @@ $$;
 comment on function private.approvals_for(public.tools, uuid) is 'How many people must approve a call of this tool by this agent.';
 
 create or replace function private.approvals_given(p_execution uuid, p_digest text) returns bigint
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select count(distinct d.user_id)
   from public.execution_decisions d
   where d.execution_id = p_execution and d.verdict = 'approved' and d.input_digest = p_digest
@@ -27,14 +27,14 @@ $$;
 comment on function private.approvals_given(uuid, text) is 'How many different people approved these very arguments.';
 
 create or replace function private.approval_time() returns interval
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select make_interval(secs => private.config_number('approval_timeout', 86400))
 $$;
 
 create or replace function private.tool_message(
   p_task public.tasks, p_execution public.tool_executions, p_tool text, p_content text, p_status text
 ) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.add_message(
     p_task, 'tool', p_content,
@@ -48,7 +48,7 @@ end
 $$;
 
 create or replace function private.wake(p_task public.tasks, p_reasons text[]) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- While it still waits for the rest of a turn's calls, a run would only find that out again.
   if p_task.status = 'waiting' and p_task.wait_reason = any (p_reasons) and not private.still_waits(p_task, p_task.wait_reason) then
@@ -58,7 +58,7 @@ end
 $$;
 
 create or replace function private.expire_approvals(p_limit integer) returns uuid[]
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_late record;
   v_task public.tasks;

@@ -8,7 +8,7 @@ create or replace function private.audit_text(
   p_tenant uuid, p_seq bigint, p_id uuid, p_created_at timestamptz, p_actor text, p_action text, p_type text, p_resource uuid,
   p_old jsonb, p_new jsonb, p_ip inet, p_agent text
 ) returns text
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   return json_build_array(
     p_tenant, p_seq, p_id, to_char(p_created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), p_actor, p_action, p_type,
@@ -20,7 +20,7 @@ comment on function private.audit_text(uuid, bigint, uuid, timestamptz, text, te
   'What a row''s hash is made of: a JSON array. Without user_id, which goes with the account; the actor says the same and stays.';
 
 create or replace function private.audit_text(p_row public.audit_logs) returns text
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   return private.audit_text(
     p_row.tenant_id, p_row.chain_seq, p_row.id, p_row.created_at, p_row.actor, p_row.action, p_row.resource_type, p_row.resource_id,
@@ -30,20 +30,20 @@ end
 $$;
 
 create or replace function private.audit_hash(p_prev_hash bytea, p_text text) returns bytea
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   return sha256(p_prev_hash || convert_to(p_text, 'UTF8'));
 end
 $$;
 
 create or replace function private.audit_genesis() returns bytea
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select decode(repeat('00', 32), 'hex')
 $$;
 comment on function private.audit_genesis() is 'What stands for the hash before the first row of a chain.';
 
 create or replace function private.audit_chain(p_tenant uuid) returns uuid
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(p_tenant, '00000000-0000-0000-0000-000000000000')
 $$;
 
@@ -56,7 +56,8 @@ create or replace function private.append_audit(
   p_tenant uuid, p_user uuid, p_actor text, p_action text, p_type text, p_resource uuid, p_old jsonb, p_new jsonb, p_ip inet,
   p_agent text, p_always boolean
 ) returns void
-language plpgsql security invoker set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   v_chain constant uuid := coalesce(p_tenant, '00000000-0000-0000-0000-000000000000');
   v_id constant uuid := gen_random_uuid();
@@ -115,7 +116,7 @@ end
 $$;
 
 create or replace function private.lock_audit_heads(p_tenants uuid[]) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if cardinality(p_tenants) < 2 then
     return;
@@ -131,7 +132,7 @@ comment on function private.lock_audit_heads(uuid[]) is
   'wait for each other in a circle.';
 
 create or replace function private.write_audit() returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   set constraints public.audit, public.audit_update, private.audit immediate;
   set constraints public.audit, public.audit_update, private.audit deferred;
@@ -142,7 +143,7 @@ comment on function private.write_audit() is
   'because from here on the chain of the tenant is locked.';
 
 create or replace function private.audit_actor() returns text
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_user constant uuid := private.claimed();
 begin
@@ -159,7 +160,7 @@ $$;
 create or replace function private.audit_event(
   p_action text, p_type text, p_id uuid, p_values jsonb, p_tenant uuid, p_actor text default null
 ) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_event bigint;
 begin
@@ -181,7 +182,7 @@ comment on function private.audit_event(text, text, uuid, jsonb, uuid, text) is
 create or replace function private.attach_audit(
   p_table regclass, p_update_when text default null, p_secret text[] default '{}'
 ) returns void
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_arguments constant text := (select coalesce(string_agg(quote_literal(s), ', '), '') from unnest(p_secret) s);
   v_wanted jsonb := case

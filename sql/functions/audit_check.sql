@@ -4,7 +4,7 @@
 -- long as nobody touched them. Nothing here trusts a row: hashes are made anew, and every number has to follow on the one before.
 
 create or replace function private.audit_heads_of(p_tenant uuid, p_all boolean) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(jsonb_agg(jsonb_build_object(
     'tenant_id', nullif(c.chain, private.audit_chain(null)),
     'chain_seq', coalesce(h.chain_seq, 0),
@@ -36,7 +36,7 @@ comment on function private.audit_heads_of(uuid, boolean) is
   'The end of one chain, or of all: [{tenant_id, chain_seq, hash, created_at, dropped (rows of months that were retired), stubs}].';
 
 create or replace function private.audit_start(p_tenant uuid) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'time', '-infinity', 'seq', coalesce(s.last_seq, 0), 'id', private.audit_chain(null),
     'hash', encode(coalesce(s.hash, private.audit_genesis()), 'hex')
@@ -49,7 +49,7 @@ $$;
 comment on function private.audit_start(uuid) is 'The place before the first row of a chain that is still there.';
 
 create or replace function private.audit_part(p_tenant uuid, p_after jsonb, p_limit integer) returns setof public.audit_logs
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return query execute format(
     $q$
@@ -65,7 +65,7 @@ comment on function private.audit_part(uuid, jsonb, integer) is
   'The next rows of a chain after a place in it, in the order of their time; all of them where p_limit is null.';
 
 create or replace function private.audit_from_start(p_tenant uuid) returns setof public.audit_logs
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select * from private.audit_part(
     p_tenant, jsonb_build_object('time', '-infinity', 'seq', -1, 'id', private.audit_chain(null)), null
   )
@@ -74,7 +74,7 @@ $$;
 -- Stable, so that the rows and the head that it reads are of one moment, while others go on appending.
 create or replace function private.check_audit(p_tenant uuid, p_after jsonb, p_limit integer, p_head jsonb default null)
 returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_after jsonb := coalesce(p_after, private.audit_start(p_tenant));
   v_row record;
@@ -125,7 +125,7 @@ comment on function private.check_audit(uuid, jsonb, integer, jsonb) is
   'first bad row. At its end the chain is held against its head, and against p_head, {chain_seq, hash} as they once were.';
 
 create or replace function private.check_audit_end(p_tenant uuid, p_last jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_seq constant bigint := (p_last ->> 'seq')::bigint;
   v_head private.audit_heads;
@@ -148,7 +148,7 @@ create or replace function private.explain_audit(
   p_tenant uuid, p_id uuid, p_seq bigint, p_created_at timestamptz, p_prev_hash bytea, p_hash bytea, p_expected bigint,
   p_expected_hash bytea, p_whole boolean
 ) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_other uuid;
 begin
@@ -195,17 +195,17 @@ comment on function private.explain_audit(uuid, uuid, bigint, timestamptz, bytea
   'What is wrong where a chain first breaks: {kind: forged, missing or reordered, seq, id, says}.';
 
 create or replace function private.audit_finding(p_kind text, p_seq bigint, p_id uuid, p_says text) returns jsonb
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('kind', p_kind, 'seq', p_seq, 'id', p_id, 'says', p_says)
 $$;
 
 create or replace function private.audit_span(p_first bigint, p_last bigint) returns text
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case when p_first = p_last then format('row %s', p_first) else format('rows %s to %s', p_first, p_last) end
 $$;
 
 create or replace function private.compare_audit(p_tenant uuid, p_head jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_seq constant bigint := (p_head ->> 'chain_seq')::bigint;
   v_hash bytea;
@@ -240,7 +240,7 @@ comment on function private.compare_audit(uuid, jsonb) is 'Whether a head that w
 create or replace function private.export_audit(
   p_tenant uuid, p_after jsonb, p_limit integer, p_since timestamptz default null, p_until timestamptz default null
 ) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with part as (
     select p.* from private.audit_part(
       p_tenant,
@@ -274,7 +274,7 @@ comment on function private.export_audit(uuid, jsonb, integer, timestamptz, time
 -- For a tenant's admin, whose own chain it is. ------------------------------------------------------------------------------------
 
 create or replace function private.my_audited_tenant() returns uuid
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not private.is_admin() then
     raise exception using errcode = '42501', message = 'the audit is for the tenant''s admins';
@@ -283,22 +283,22 @@ begin
 end
 $$;
 create or replace function private.my_audit_head() returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select private.audit_heads_of(private.my_audited_tenant(), false)
 $$;
 create or replace function private.check_my_audit(p_after jsonb, p_limit integer, p_head jsonb) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select private.check_audit(private.my_audited_tenant(), p_after, least(greatest(p_limit, 1), 20000), p_head)
 $$;
 create or replace function private.export_my_audit(
   p_after jsonb, p_limit integer, p_since timestamptz, p_until timestamptz
 ) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select private.export_audit(private.my_audited_tenant(), p_after, least(greatest(p_limit, 1), 20000), p_since, p_until)
 $$;
 
 create or replace function public.audit_head() returns jsonb
-language sql stable security invoker set search_path = '' as $$
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select private.my_audit_head()
 $$;
 comment on function public.audit_head() is
@@ -307,7 +307,7 @@ comment on function public.audit_head() is
 create or replace function public.audit_verify(
   p_after jsonb default null, p_limit integer default 5000, p_head jsonb default null
 ) returns jsonb
-language sql stable security invoker set search_path = '' as $$
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select private.check_my_audit(private.json(p_after), p_limit, private.json(p_head))
 $$;
 comment on function public.audit_verify(jsonb, integer, jsonb) is
@@ -316,7 +316,7 @@ comment on function public.audit_verify(jsonb, integer, jsonb) is
 create or replace function public.audit_export(
   p_after jsonb default null, p_limit integer default 1000, p_since timestamptz default null, p_until timestamptz default null
 ) returns jsonb
-language sql stable security invoker set search_path = '' as $$
+language sql stable security invoker set search_path = pg_catalog, pg_temp as $$
   select private.export_my_audit(private.json(p_after), p_limit, p_since, p_until)
 $$;
 comment on function public.audit_export(jsonb, integer, timestamptz, timestamptz) is

@@ -2,7 +2,7 @@
 -- names that sound secret, and what looks like a secret within any text, as "***".
 
 create or replace function private.masked(p_value jsonb, p_depth integer default 0) returns jsonb
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   v_text text := p_value::text;
 begin
@@ -49,7 +49,7 @@ end
 $$;
 
 create or replace function private.sounds_secret(p_name text) returns boolean
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   -- accessToken, access-token and access_token alike.
   select lower(translate(regexp_replace(p_name, '([a-z0-9])([A-Z])', '\1_\2', 'g'), '-. ', '___'))
     ~ ('(^|_)(passwords?|passwd|passphrase|pwd|secrets?|token|authorization|credentials?|cookie|ciphertext'
@@ -57,7 +57,7 @@ language sql immutable set search_path = '' as $$
 $$;
 
 create or replace function private.masked_text(p_text text) returns text
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   v_text text := p_text;
 begin

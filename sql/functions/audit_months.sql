@@ -1,7 +1,7 @@
 -- The audit is kept by month: a partition for each, made ahead, and dropped whole when it is retired, which leaves a signed stub.
 
 create or replace function private.keep_audit() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_level = 'ROW' and tg_op = 'UPDATE' and tg_argv[0] = 'but for user_id' and pg_catalog.pg_trigger_depth() > 1 then
     -- An account was deleted: the entry stays, its actor still says whose it was.
@@ -15,7 +15,7 @@ $$;
 
 -- Not a condition of the trigger, which Postgres would parse anew for each statement.
 create or replace function private.from_audit_alone() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if pg_catalog.pg_trigger_depth() > 1 and tg_op <> 'DELETE' then
     return new;
@@ -27,12 +27,12 @@ end
 $$;
 
 create or replace function private.audit_month_name(p_day date) returns text
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select 'private.audit_logs_' || to_char(p_day, 'YYYY_MM')
 $$;
 
 create or replace function private.make_audit_month(p_day date) returns boolean
-language plpgsql security invoker set search_path = '' set timezone = 'UTC' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 declare
   v_name constant text := private.audit_month_name(p_day);
   v_start constant timestamptz := date_trunc('month', p_day::timestamptz);
@@ -63,7 +63,7 @@ $$;
 comment on function private.make_audit_month(date) is 'The partition of a month, by UTC; false where it is there already.';
 
 create or replace function private.make_audit_months() returns void
-language plpgsql security invoker set search_path = '' set timezone = 'UTC' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 begin
   for v_ahead in 0..3 loop
     perform private.make_audit_month((now() + make_interval(months => v_ahead))::date);
@@ -72,7 +72,7 @@ end
 $$;
 
 create or replace function private.keep_audit_months() returns void
-language plpgsql security definer set search_path = '' set timezone = 'UTC' set lock_timeout = '2s' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' set lock_timeout = '2s' as $$
 begin
   -- Nearly always.
   if to_regclass(private.audit_month_name((now() + interval '2 months')::date)) is not null
@@ -90,7 +90,7 @@ comment on function private.keep_audit_months() is 'Makes the coming months'' pa
 -- Retiring a month, as the owner: begin, sign what audit_month_stubs() gives, finish, in one transaction. --------------------------
 
 create or replace function private.audit_stub_text(p_stub private.audit_stubs) returns text
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select json_build_array(
     'agent-runtime audit stub', nullif(p_stub.chain, private.audit_chain(null)), to_char(p_stub.month, 'YYYY-MM'), p_stub.first_seq,
     p_stub.last_seq, p_stub.row_count, encode(p_stub.prev_hash, 'hex'), encode(p_stub.hash, 'hex'),
@@ -100,7 +100,7 @@ $$;
 comment on function private.audit_stub_text(private.audit_stubs) is 'What is signed of a stub: a JSON array.';
 
 create or replace function private.audit_month_stubs(p_month date, p_key_id text) returns setof private.audit_stubs
-language plpgsql stable security invoker set search_path = '' as $$
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   return query execute format(
     $q$
@@ -118,7 +118,7 @@ comment on function private.audit_month_stubs(date, text) is
   'What would be left of a month, unsigned; the same however often it is asked in a transaction.';
 
 create or replace function private.begin_retiring(p_month date) returns void
-language plpgsql security invoker set search_path = '' set timezone = 'UTC' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
 begin
   if p_month >= date_trunc('month', now())::date then
     raise exception using
@@ -136,7 +136,7 @@ end
 $$;
 
 create or replace function private.finish_retiring(p_month date, p_key_id text, p_signatures jsonb) returns bigint
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_rows bigint;
 begin

@@ -10,7 +10,7 @@
 -- tables it names, as they were resolved, and not as they were spelled.
 
 create or replace function private.is_acting() returns boolean
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from private.acting a where a.xid = pg_catalog.pg_current_xact_id_if_assigned());
 end
@@ -19,9 +19,9 @@ comment on function private.is_acting() is
   'Whether a tool runs SQL in this transaction: what is a person''s own decision is refused then.';
 
 create or replace function private.is_callable(p_function pg_catalog.pg_proc) returns boolean
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-  v_schema constant text := (select n.nspname from pg_catalog.pg_namespace n where n.oid = p_function.pronamespace);
+  v_schema constant text := (select n.nspname::text from pg_catalog.pg_namespace n where n.oid = p_function.pronamespace);
 begin
   if v_schema = 'pg_catalog' then
     return case p_function.provolatile
@@ -54,9 +54,9 @@ comment on function private.is_callable(pg_catalog.pg_proc) is
   'Whether a tool''s SQL may name this function: what is immutable or only reads, outside the runtime''s own; never a change.';
 
 create or replace function private.is_readable(p_relation pg_catalog.pg_class) returns boolean
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-  v_schema constant text := (select n.nspname from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
+  v_schema constant text := (select n.nspname::text from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
 begin
   if v_schema = 'pg_catalog' then
     -- The rest tells of other people's work (statistics, activity) or holds settings, sources and triggers with secrets in them.
@@ -79,9 +79,9 @@ comment on function private.is_readable(pg_catalog.pg_class) is
   'Whether a tool''s SQL may name this table or view; whether its owner may read it is for grants and policies to say.';
 
 create or replace function private.is_changeable(p_relation pg_catalog.pg_class) returns boolean
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
-  v_schema constant text := (select n.nspname from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
+  v_schema constant text := (select n.nspname::text from pg_catalog.pg_namespace n where n.oid = p_relation.relnamespace);
 begin
   -- Of the runtime's own tables an agent changes none that says who may do what, or what was said and done; not with its owner's
   -- rights either. Accounts and stored bytes have an API of their own.
@@ -97,7 +97,7 @@ comment on function private.is_changeable(pg_catalog.pg_class) is
   'Whether a tool''s SQL may change rows of this table; whether its owner may is for grants and policies to say.';
 
 create or replace function private.parse_statement(p_sql text) returns text
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_name constant text := 's' || pg_catalog.replace(pg_catalog.gen_random_uuid()::text, '-', '');
   v_cursor refcursor;
@@ -131,7 +131,7 @@ $$;
 comment on function private.parse_statement(text) is 'One statement as Postgres understood it (pg_node_tree); an error for anything else.';
 
 create or replace function private.require_statement(p_sql text, p_change boolean) returns void
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_tree text;
   v_command text;
@@ -193,7 +193,7 @@ comment on function private.require_statement(text, boolean) is
   'Refuses all but one statement that reads, or with p_change one that changes rows, and that names nothing which is not open to tools.';
 
 create or replace function private.result_row(p_row json, p_cell_length integer) returns json
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(json_agg(
     case
       when json_typeof(e.value) = 'string' and length(e.value #>> '{}') > p_cell_length
@@ -210,15 +210,15 @@ $$;
 create or replace function private.read_rows(
   p_cursor refcursor, p_rows integer, p_bytes integer, p_at_most bigint default null, p_until timestamptz default null
 ) returns json
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
   v_found record;
   v_json json;
   v_row json;
-  v_columns json := '[]';
-  v_rows json[] := '{}';
-  v_count bigint := 0;
-  v_bytes bigint := 0;
+  v_columns json := '[]'::json;
+  v_rows json[] := '{}'::json[];
+  v_count bigint := 0::bigint;
+  v_bytes bigint := 0::bigint;
   v_cut text;
 begin
   loop
@@ -267,7 +267,7 @@ comment on function private.read_rows(refcursor, integer, integer, bigint, times
   'the limit that was reached}. With p_at_most more rows than that are an error, and all are counted.';
 
 create or replace function private.run_query(p_sql text, p_rows integer, p_bytes integer, p_until timestamptz) returns json
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_cursor refcursor;
 begin
@@ -282,7 +282,7 @@ comment on function private.run_query(text, integer, integer, timestamptz) is
   'Runs a statement that reads, as agent_query. Leaves the transaction read-only: whoever calls it undoes that.';
 
 create or replace function private.lock_acting_task() returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform from public.tasks t
   join private.acting a on a.task_id = t.id
@@ -292,7 +292,7 @@ end
 $$;
 
 create or replace function private.settle_constraints() returns void
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   -- The task's row is locked before the audit's head is, as everywhere.
   perform private.lock_acting_task();
@@ -303,7 +303,7 @@ comment on function private.settle_constraints() is
   'Runs what is deferred now, while it is known for whom, and with agent_query''s rights: a table''s own trigger gets no others.';
 
 create or replace function private.run_change(p_sql text, p_rows integer, p_bytes integer, p_at_most bigint) returns json
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_cursor refcursor;
   v_returns boolean := true;
@@ -335,7 +335,7 @@ $$;
 comment on function private.run_change(text, integer, integer, bigint) is 'Runs a statement that changes rows, as agent_query.';
 
 create or replace function private.act_for(p_task public.tasks) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   insert into private.acting (xid, user_id, task_id) values (pg_catalog.pg_current_xact_id(), p_task.user_id, p_task.id);
   -- For policies and functions that ask auth.uid().
@@ -349,7 +349,7 @@ end
 $$;
 
 create or replace function private.held_task(p_task uuid, p_lease uuid) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -366,7 +366,7 @@ comment on function private.held_task(uuid, uuid) is
 create or replace function public.worker_query(
   p_task uuid, p_lease uuid, p_sql text, p_rows integer default 200, p_bytes integer default 65536, p_seconds integer default 15
 ) returns json
-language plpgsql security definer set search_path = '' set lock_timeout = '5s' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
 declare
   v_task public.tasks := private.held_task(p_task, p_lease);
   -- Nothing else would end it. Of the limits that a function can set, this alone counts from now on (Postgres 17 and later); it ends
@@ -409,14 +409,15 @@ comment on function public.worker_query(uuid, uuid, text, integer, integer, inte
   '{"error", "sqlstate", "hint"}.';
 
 create or replace function private.statement_failed(p_state text, p_message text, p_hint text) returns json
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select json_build_object('error', left(p_message, 2000), 'sqlstate', p_state, 'hint', nullif(left(p_hint, 1000), ''))
 $$;
 
 create or replace function public.worker_execute(
-  p_task uuid, p_lease uuid, p_execution uuid, p_rows integer default 200, p_bytes integer default 65536, p_at_most bigint default 1000
+  p_task uuid, p_lease uuid, p_execution uuid, p_rows integer default 200, p_bytes integer default 65536,
+  p_at_most bigint default 1000
 ) returns json
-language plpgsql security definer set search_path = '' set lock_timeout = '5s' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5s' as $$
 declare
   v_task public.tasks := private.held_task(p_task, p_lease);
   v_sql text;

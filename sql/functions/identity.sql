@@ -5,7 +5,7 @@
 -- They cost each query that anybody asks: plpgsql keeps its plans for the session, where a function in SQL is planned anew.
 
 create or replace function private.claimed() returns uuid
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_user uuid;
 begin
@@ -26,7 +26,7 @@ $$;
 comment on function private.claimed() is 'Whose token it is, or for whom a tool runs SQL; whether active or not, and whether there is such a user or not.';
 
 create or replace function private.me() returns uuid
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return (select u.id from public.users u where u.id = private.claimed() and u.is_active);
 end
@@ -34,7 +34,7 @@ $$;
 comment on function private.me() is 'The signed-in, active user; null for everybody else.';
 
 create or replace function private.my_tenant() returns uuid
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return (select u.tenant_id from public.users u where u.id = private.claimed() and u.is_active);
 end
@@ -42,7 +42,7 @@ $$;
 comment on function private.my_tenant() is 'Where the person works now.';
 
 create or replace function private.my_tenants() returns uuid[]
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return (select array[u.tenant_id, u.home_tenant_id] from public.users u where u.id = private.claimed() and u.is_active);
 end
@@ -50,7 +50,7 @@ $$;
 comment on function private.my_tenants() is 'Where the person works now, and home: what is one''s own in these is there, and in no other.';
 
 create or replace function private.me_by_hint() returns uuid
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid;
 begin
@@ -62,7 +62,7 @@ comment on function private.me_by_hint() is
   'As me(), for who has all that was ever theirs: there owner_id is believed (triggers/owner_hints.sql). Null for everybody else.';
 
 create or replace function private.is_admin() returns boolean
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from public.users u where u.id = private.claimed() and u.is_active and u.role = 'admin');
 end
@@ -70,7 +70,7 @@ $$;
 comment on function private.is_admin() is 'Admin of the own tenant. What belongs to the platform is changed by SQL scripts alone.';
 
 create or replace function private.my_tenant_as_admin() returns uuid
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return (select u.tenant_id from public.users u where u.id = private.claimed() and u.is_active and u.role = 'admin');
 end
@@ -78,7 +78,7 @@ $$;
 comment on function private.my_tenant_as_admin() is 'The tenant of which the person is an admin; null for everybody else.';
 
 create or replace function private.can_write() returns boolean
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from public.users u where u.id = private.claimed() and u.is_active and u.role in ('admin', 'user'));
 end
@@ -92,7 +92,7 @@ begin
   execute format(
     $f$
       create or replace function private.acts_as_owner(p_table oid) returns boolean
-      language plpgsql stable set search_path = '' as $$
+      language plpgsql stable set search_path = pg_catalog, pg_temp as $$
       begin
         if current_user = %L then
           return true;

@@ -11,14 +11,14 @@
 --   AR004 approval missing    AR005 invalid input       AR006 limit reached
 --   AR007 releases do not fit together
 create or replace function private.lock_conversation(p_conversation uuid) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201));
 end
 $$;
 
 create or replace function private.digest(p_value jsonb) returns text
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   return pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p_value::text, 'UTF8')), 'hex');
 end
@@ -26,10 +26,11 @@ $$;
 
 create or replace function private.append_event(p_task uuid, p_conversation uuid, p_tenant uuid, p_kind text, p_payload jsonb)
 returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_conversation::text, 4201));
-  insert into public.task_events (task_id, tenant_id, kind, payload) values (p_task, p_tenant, p_kind, p_payload);
+  insert into public.task_events (task_id, tenant_id, kind, payload, owner_id)
+  values (p_task, p_tenant, p_kind, p_payload, (select t.user_id from public.tasks t where t.id = p_task));
 end
 $$;
 
@@ -37,7 +38,7 @@ create or replace function private.add_message(
   p_task public.tasks, p_role text, p_content text, p_metadata jsonb, p_tool_calls jsonb default null,
   p_tool_call_id text default null
 ) returns uuid
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_id uuid;
 begin
@@ -50,14 +51,14 @@ end
 $$;
 
 create or replace function private.messages_after(p_conversation uuid, p_seq bigint) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(m) - '{tenant_id,owner_id}'::text[] order by m.seq), '[]')
   from public.messages m
   where m.conversation_id = p_conversation and m.seq > coalesce(p_seq, 0)
 $$;
 
 create or replace function private.has_unseen_message(p_task public.tasks) returns boolean
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (
     select from public.messages m
     where m.conversation_id = p_task.conversation_id and m.role = 'user' and (m.task_id = p_task.id or m.task_id is null)
@@ -73,7 +74,7 @@ $$;
 comment on function private.has_unseen_message(public.tasks) is 'Whether a person wrote something that the model''s last turn had not seen.';
 
 create or replace function private.leased_task(p_task uuid, p_lease uuid, p_release text default null) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -93,7 +94,7 @@ comment on function private.leased_task(uuid, uuid, text) is
   'Locks and returns the task, or raises AR001; null when the lease was given back as p_release says. Every fenced write begins with it.';
 
 create or replace function private.execution_of(p_task uuid, p_execution uuid) returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_execution public.tool_executions;
 begin
@@ -106,7 +107,7 @@ end
 $$;
 
 create or replace function private.bump_usage(p_usage jsonb, p_added jsonb) returns jsonb
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select p_usage || coalesce(
     (
       select pg_catalog.jsonb_object_agg(a.key, coalesce((p_usage ->> a.key)::numeric, 0) + (a.value #>> '{}')::numeric)

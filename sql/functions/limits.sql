@@ -2,12 +2,12 @@
 -- task (tasks.limits), as {"steps": 50, …}; the tightest holds, and it is named when it is reached.
 
 create or replace function private.limit_names() returns text[]
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select array['steps', 'tool_calls', 'wall_seconds', 'model_tokens', 'output_tokens', 'output_bytes']
 $$;
 
 create or replace function private.limits_of(p_task public.tasks) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_tenant jsonb;
   v_agent jsonb;
@@ -33,7 +33,7 @@ $$;
 comment on function private.limits_of(public.tasks) is 'The limits that hold for a task, by name: the tightest of tenant, agent and task.';
 
 create or replace function private.require_limit(p_limits jsonb, p_name text, p_used numeric) returns void
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   if p_used > (p_limits ->> p_name)::numeric then
     raise exception using
@@ -43,13 +43,13 @@ end
 $$;
 
 create or replace function private.has_calls_left(p_task public.tasks, p_limits jsonb) returns boolean
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce((p_task.usage ->> 'tool_calls')::numeric, 0) + 1 <= coalesce((p_limits ->> 'tool_calls')::numeric, 'Infinity')
 $$;
 comment on function private.has_calls_left(public.tasks, jsonb) is 'Whether one more call is within the task''s limits.';
 
 create or replace function private.check_limits() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_row jsonb := to_jsonb(new);
   v_limits jsonb := case tg_table_name

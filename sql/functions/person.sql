@@ -12,7 +12,7 @@ create or replace function public.submit_task(
   p_run_after timestamptz default null,
   p_idempotency_key text default null
 ) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid := (select private.me());
   v_agent uuid;
@@ -99,13 +99,13 @@ comment on function public.submit_task(text, text, integer, text, uuid, uuid, js
   '{"filename", "original_filename", "file_path", "file_size", "mime_type", "file_hash"}. The same p_idempotency_key gives the same task.';
 
 create or replace function private.trimmed(p_text text) returns text
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   -- Not \v, which is a letter v before Postgres 18.
   select coalesce(btrim(p_text, E' \t\r\n\f\x0b'), '')
 $$;
 
 create or replace function private.agent_named(p_name text) returns uuid
-language plpgsql stable security invoker set search_path = '' as $$
+language plpgsql stable security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_agent uuid;
   v_names text;
@@ -131,7 +131,7 @@ end
 $$;
 
 create or replace function public.cancel_task(p_task uuid) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -155,7 +155,7 @@ $$;
 comment on function public.cancel_task(uuid) is 'Ends a task that nobody runs at once; asks the worker to stop one that runs.';
 
 create or replace function public.answer_task(p_task uuid, p_answer text) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid := (select private.me());
   v_task public.tasks;
@@ -190,7 +190,7 @@ comment on function public.answer_task(uuid, text) is
   'only the task''s owner do so.';
 
 create or replace function public.pause_task(p_task uuid) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   return private.ask_of_task(p_task, true);
 end
@@ -198,7 +198,7 @@ $$;
 comment on function public.pause_task(uuid) is 'Holds a task: at once, or when the call that runs has ended. resume_task lets it go on.';
 
 create or replace function public.resume_task(p_task uuid) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   return private.ask_of_task(p_task, false);
 end
@@ -206,7 +206,7 @@ $$;
 comment on function public.resume_task(uuid) is 'Lets a paused task go on.';
 
 create or replace function private.ask_of_task(p_task uuid, p_pause boolean) returns public.tasks
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -240,7 +240,7 @@ end
 $$;
 
 create or replace function private.task_to_decide(p_execution uuid) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -265,7 +265,7 @@ $$;
 create or replace function public.decide_execution(
   p_execution uuid, p_approve boolean, p_reason text default null, p_arguments jsonb default null, p_digest text default null
 ) returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid := (select private.me());
   v_task public.tasks;
@@ -351,7 +351,7 @@ comment on function public.decide_execution(uuid, boolean, text, jsonb, text) is
 
 create or replace function public.settle_execution(p_execution uuid, p_happened boolean, p_result text default null)
 returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
   v_execution public.tool_executions;
@@ -408,7 +408,7 @@ comment on function public.settle_execution(uuid, boolean, text) is
   'The task''s owner, or an admin of the tenant, says of a call in doubt whether it happened, with its result, or not; the model hears it.';
 
 create or replace function public.runtime_status() returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me uuid := private.me();
 begin
@@ -427,7 +427,7 @@ $$;
 comment on function public.runtime_status() is 'Whether anybody works, for a screen that must say why nothing moves.';
 
 create or replace function public.sync_tools(p_declarations jsonb) returns table (name text, change text)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- What the code says (schema, description) follows the code; what an admin governs stays as it is.
   return query

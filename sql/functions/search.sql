@@ -5,7 +5,7 @@
 -- the index and the rule narrow the search together. tests/db/test_visibility.py holds it against the policies.
 
 create or replace function public.search_messages(p_query text, p_limit integer default 50) returns setof public.messages
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan as $$
 declare
   v_me constant uuid := private.me();
   v_mine constant uuid[] := private.my_tenants();

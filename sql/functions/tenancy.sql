@@ -6,17 +6,17 @@
 -- Locks: tenants in the order of their ids, then people's claims (4202, as in functions/worker_claim.sql), then rows.
 
 create or replace function private.require_person() returns void
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if exists (select from private.acting a where a.xid = pg_catalog.pg_current_xact_id_if_assigned()) then
-    raise exception using errcode = 'AR003', message = 'a tool cannot do this: it is a person''s own decision';
+    raise exception using errcode = '42501', message = 'a tool cannot do this: it is a person''s own decision';
   end if;
 end
 $$;
-comment on function private.require_person() is 'Raises AR003 where a tool runs SQL for somebody: what follows is for people alone to decide.';
+comment on function private.require_person() is 'Raises 42501 where a tool runs SQL for somebody: what follows is for people alone to decide.';
 
 create or replace function private.lock_tenants(p_tenants uuid[]) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_tenant uuid;
 begin
@@ -29,7 +29,7 @@ $$;
 comment on function private.lock_tenants(uuid[]) is 'Until the transaction ends, nobody else changes who is in these tenants or as what.';
 
 create or replace function private.myself() returns public.users
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users;
 begin
@@ -42,7 +42,7 @@ end
 $$;
 
 create or replace function private.require_admin() returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users;
   v_tenant uuid;
@@ -63,7 +63,7 @@ $$;
 comment on function private.require_admin() is 'The admin who asks, whose tenant is locked; 42501 for everybody else.';
 
 create or replace function private.member(p_user uuid, p_tenant uuid) returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_user public.users;
 begin
@@ -76,7 +76,7 @@ end
 $$;
 
 create or replace function private.require_other_admin(p_user public.users) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_user.role = 'admin' and p_user.is_active
      and exists (
@@ -95,7 +95,7 @@ $$;
 comment on function private.require_other_admin(public.users) is 'Nobody leaves the others of a tenant without an admin. The tenant is locked.';
 
 create or replace function private.require_role(p_role text) returns void
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   if p_role is null or p_role not in ('admin', 'user', 'viewer') then
     raise exception using errcode = 'AR005', message = format('role %s is not admin, user or viewer', to_jsonb(left(p_role, 100)));
@@ -106,13 +106,13 @@ $$;
 -- Addresses
 
 create or replace function private.is_plain(p_text text) returns boolean
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select octet_length(convert_to(p_text, 'UTF8')) = char_length(p_text)
 $$;
 comment on function private.is_plain(text) is 'ASCII alone. Other alphabets have letters that look the same, and some turn into ASCII in lower case.';
 
 create or replace function private.plain_address(p_email text) returns text
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   v_email text := private.trimmed(p_email);
 begin
@@ -129,20 +129,20 @@ end
 $$;
 
 create or replace function private.confirmed_address(p_email text, p_confirmed_at timestamptz) returns text
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select case when p_confirmed_at is not null and private.is_plain(p_email) then lower(p_email collate "C") end
 $$;
 comment on function private.confirmed_address(text, timestamptz) is 'Of an account; null while nobody has confirmed that it is the person''s.';
 
 create or replace function private.my_address() returns text
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select private.confirmed_address(a.email, a.email_confirmed_at) from auth.users a where a.id = private.me()
 $$;
 
 -- Homes
 
 create or replace function private.home_for(p_user public.users) returns uuid
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_tenant uuid;
 begin
@@ -163,7 +163,7 @@ comment on function private.home_for(public.users) is
   'a team''s tenant stays the team''s, and the person gets a new one.';
 
 create or replace function private.send_home(p_user public.users) returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_home constant uuid := private.home_for(p_user);
   v_user public.users;
@@ -178,7 +178,7 @@ end
 $$;
 
 create or replace function private.join_tenant(p_user public.users, p_invitation public.invitations) returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_home constant uuid := private.home_for(p_user);
   v_user public.users;
@@ -196,7 +196,7 @@ end
 $$;
 
 create or replace function private.accept_at_sign_up(p_user uuid, p_address text) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_invitation public.invitations;
   v_user public.users;
@@ -235,7 +235,7 @@ comment on function private.accept_at_sign_up(uuid, text) is 'Of several invitat
 -- What goes on when somebody loses a tenant, and what is theirs in it
 
 create or replace function private.hold_tasks(p_user uuid, p_tenants uuid[]) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- All rows first, so that nobody who holds one waits for a conversation of ours.
   perform from public.tasks t
@@ -253,7 +253,7 @@ comment on function private.hold_tasks(uuid, uuid[]) is
   'Pauses somebody''s open tasks, in some tenants or (null) in all; one that runs when its call has ended. Nothing of them is lost.';
 
 create or replace function private.lock_claims(p_users uuid[]) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_user uuid;
 begin
@@ -267,7 +267,7 @@ comment on function private.lock_claims(uuid[]) is
   'we write.';
 
 create or replace function private.heir(p_user uuid, p_tenant uuid) returns public.users
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select u.*
   from public.users u
   where u.tenant_id = p_tenant and u.id <> p_user
@@ -278,7 +278,7 @@ comment on function private.heir(uuid, uuid) is 'Who gets what somebody leaves b
 
 create or replace function private.hand_over(p_from uuid, p_to uuid, p_tenant uuid, p_only_shared boolean default false)
 returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_agents bigint;
   v_conversations bigint;
@@ -312,7 +312,7 @@ comment on function private.hand_over(uuid, uuid, uuid, boolean) is
   'uploaded, decided and wrote what stays as it was.';
 
 create or replace function private.leave_estate(p_user uuid) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_tenants uuid[];
   v_tenant uuid;
@@ -331,6 +331,8 @@ begin
   end if;
   perform private.lock_tenants(v_tenants);
   perform private.lock_claims(array(select (private.heir(p_user, t.id)).id from unnest(v_tenants) as t (id)) || p_user);
+  -- In the order in which a task of theirs that is being submitted locks them: its conversation, then its owner.
+  perform from public.conversations c where c.user_id = p_user order by c.id for no key update;
   -- Their tasks stop, and their invitations are revoked.
   update public.users u set is_active = false where u.id = p_user;
   foreach v_tenant in array v_tenants loop
@@ -352,7 +354,7 @@ comment on function private.leave_estate(uuid) is 'An account is deleted: what b
 -- What people call
 
 create or replace function public.invite_user(p_email text, p_role text default 'user') returns public.invitations
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users := private.require_admin();
   v_email text := private.plain_address(p_email);
@@ -387,7 +389,7 @@ comment on function public.invite_user(text, text) is
   'confirmed, is in it at once; who has an account accepts. Inviting again changes the role and begins the 14 days anew.';
 
 create or replace function public.revoke_invitation(p_invitation uuid) returns public.invitations
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users := private.require_admin();
   v_invitation public.invitations;
@@ -409,7 +411,7 @@ comment on function public.revoke_invitation(uuid) is 'An admin takes an invitat
 
 create or replace function public.my_invitations()
 returns table (id uuid, tenant text, role text, created_at timestamptz, expires_at timestamptz)
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select i.id, t.name::text, i.role::text, i.created_at, i.expires_at
   from public.invitations i
   join public.tenants t on t.id = i.tenant_id
@@ -419,7 +421,7 @@ $$;
 comment on function public.my_invitations() is 'Those that the signed-in person can accept, by the name of the tenant.';
 
 create or replace function public.accept_invitation(p_invitation uuid) returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users;
   v_was uuid;
@@ -452,8 +454,8 @@ comment on function public.accept_invitation(uuid) is
   'The signed-in person, whose confirmed address was invited, goes over into the tenant with the role of the invitation. What is at '
   'home stays there and theirs; what they made in a team''s tenant stays with the team.';
 
-create or replace function public.leave_tenant() returns public.users
-language plpgsql security definer set search_path = '' as $$
+create or replace function public.leave_tenant(p_tenant_id uuid) returns public.users
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users;
   v_was uuid;
@@ -461,6 +463,9 @@ begin
   perform private.require_person();
   v_me := private.myself();
   v_was := v_me.tenant_id;
+  if p_tenant_id is distinct from v_was then
+    raise exception using errcode = 'AR002', message = format('there is no tenant %s that you are in', p_tenant_id);
+  end if;
   perform private.lock_tenants(array[v_me.tenant_id, v_me.home_tenant_id]);
   v_me := private.myself();
   if v_me.tenant_id <> v_was or (v_me.tenant_id = v_me.home_tenant_id and private.home_for(v_me) = v_me.home_tenant_id) then
@@ -470,10 +475,11 @@ begin
   return private.send_home(v_me);
 end
 $$;
-comment on function public.leave_tenant() is 'Back home, as user. What one made in the tenant stays there, with the team.';
+comment on function public.leave_tenant(uuid) is
+  'Back home, as user. What one made in the tenant stays there, with the team. Asked again, it does not leave the next one, too.';
 
 create or replace function public.set_user_role(p_user uuid, p_role text) returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users := private.require_admin();
   v_user public.users := private.member(p_user, v_me.tenant_id);
@@ -490,7 +496,7 @@ comment on function public.set_user_role(uuid, text) is
   'An admin makes a member admin, user or viewer, from the next statement on. The tasks of a new viewer are paused.';
 
 create or replace function public.set_user_active(p_user uuid, p_active boolean) returns public.users
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users := private.require_admin();
   v_user public.users := private.member(p_user, v_me.tenant_id);
@@ -517,7 +523,7 @@ comment on function public.set_user_active(uuid, boolean) is
   'are paused, and stay so until somebody lets them go on.';
 
 create or replace function public.remove_user(p_user uuid) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users := private.require_admin();
   v_user public.users := private.member(p_user, v_me.tenant_id);
@@ -533,7 +539,7 @@ comment on function public.remove_user(uuid) is
   'transferred; the member sees nothing of it any more.';
 
 create or replace function public.transfer_ownership(p_from uuid, p_to uuid) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users := private.require_admin();
   v_to public.users := private.member(p_to, v_me.tenant_id);
@@ -558,7 +564,7 @@ comment on function public.transfer_ownership(uuid, uuid) is
   'which go on as they are. Returns how many of each.';
 
 create or replace function public.rename_tenant(p_name text) returns public.tenants
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me public.users := private.require_admin();
   v_name text := private.trimmed(p_name);

@@ -5,7 +5,7 @@
 create or replace function public.worker_claim(
   p_worker uuid, p_limit integer, p_lease_seconds double precision, p_claim uuid default null, p_again boolean default false
 ) returns setof public.tasks
-language plpgsql security definer set search_path = '' set enable_sort = off as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_sort = off as $$
 declare
   v_cap bigint := private.config_number('max_concurrent_tasks', 10);
   v_task public.tasks;
@@ -115,7 +115,7 @@ comment on function public.worker_claim(uuid, integer, double precision, uuid, b
   'lost, those that it leased are answered again.';
 
 create or replace function private.next_in_turn(p_last uuid, p_without uuid[]) returns public.tasks
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin
@@ -140,7 +140,7 @@ $$;
 comment on function private.next_in_turn(uuid, uuid[]) is 'The first task of the next tenant after p_last that has one.';
 
 create or replace function public.worker_backlog() returns bigint
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select (select count(*) from public.tasks t where t.status = 'pending' and (t.run_after is null or t.run_after <= now()))
     + (select count(*) from public.tasks t where t.status = 'running')
 $$;
@@ -148,12 +148,12 @@ comment on function public.worker_backlog() is
   'Tasks that are due or running: what a fleet is scaled by. With the running ones, because a fleet that has claimed everything is busy.';
 
 create or replace function private.running_tasks(p_user uuid) returns bigint
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   select count(*) from public.tasks t where t.user_id = p_user and t.status = 'running'
 $$;
 
 create or replace function private.make_due() returns uuid[]
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_tenants uuid[];
 begin
@@ -176,7 +176,7 @@ comment on function private.make_due() is 'Makes tasks claimable whose time has 
 
 create or replace function public.worker_reap(p_limit integer default 100)
 returns table (task_id uuid, status text)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
   v_tenants uuid[] := array[null::uuid];  -- that of the workers that are forgotten
@@ -221,7 +221,7 @@ end
 $$;
 
 create or replace function private.forget_workers() returns void
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   delete from public.workers w
   where coalesce(w.stopped_at, w.heartbeat_at) < now() - interval '7 days' and w.heartbeat_at < now() - interval '7 days'
 $$;

@@ -1,7 +1,7 @@
 -- How a run ends: it waits, it settles, or its worker gives it back. Each can be called again after a lost answer.
 
 create or replace function public.worker_suspend(p_task uuid, p_lease uuid, p_reason text) returns text
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
   v_release text := p_lease || ' suspend ' || p_reason;
@@ -38,7 +38,7 @@ comment on function public.worker_suspend(uuid, uuid, text) is
   'Frees the slot while the task waits for an answer, approval, a doubt to be settled, children, or is paused. Returns its status.';
 
 create or replace function private.still_waits(p_task public.tasks, p_reason text) returns boolean
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select case p_reason
     when 'approval' then exists (
       select from public.tool_executions e where e.task_id = p_task.id and e.status = 'awaiting_approval'
@@ -68,7 +68,7 @@ $$;
 create or replace function public.worker_settle(
   p_task uuid, p_lease uuid, p_status text, p_result jsonb, p_error text
 ) returns boolean
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
   v_release text := p_lease || ' settle ' || p_status;
@@ -94,7 +94,7 @@ comment on function public.worker_settle(uuid, uuid, text, jsonb, text) is
 create or replace function private.end_task(
   p_task public.tasks, p_status text, p_result jsonb, p_error text, p_release text default null
 ) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update public.tasks t
   set status = p_status,
@@ -112,7 +112,7 @@ $$;
 create or replace function public.worker_release(
   p_task uuid, p_lease uuid, p_delay_seconds double precision default 0, p_reason text default null
 ) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
   v_release text := p_lease || ' release';

@@ -2,7 +2,7 @@
 -- before the row is, so that a row never promises bytes that are not there for long, and nothing is forgotten.
 
 create or replace function private.workspace_files(p_task public.tasks) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- What the task recorded itself; for other paths, what its conversation had when it was first claimed, so that a later task
   -- goes on where the last one ended and tasks that run at the same time do not see each other's files.
   select coalesce(
@@ -28,7 +28,7 @@ $$;
 comment on function private.workspace_files(public.tasks) is 'The workspace of a task as its last recorded step left it.';
 
 create or replace function private.add_files(p_task public.tasks, p_execution uuid, p_files jsonb) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if coalesce(jsonb_array_length(p_files), 0) = 0 then
     return;
@@ -64,7 +64,7 @@ end
 $$;
 
 create or replace function public.worker_add_files(p_task uuid, p_lease uuid, p_files jsonb) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.add_files(private.leased_task(p_task, p_lease), null, private.json(p_files));
 end
@@ -74,7 +74,7 @@ comment on function public.worker_add_files(uuid, uuid, jsonb) is
   '"file_size", "mime_type", "file_hash", "is_executable", "link_target", "is_stored", "is_temporary"}.';
 
 create or replace function public.worker_expired_files(p_limit integer default 100) returns table (id uuid, file_path text)
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return query
     select
@@ -110,7 +110,7 @@ end
 $$;
 
 create or replace function public.worker_forget_files(p_files uuid[]) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_tenants uuid[];
 begin

@@ -1,7 +1,7 @@
 -- A worker process: registers, renews all its leases in one call, says goodbye.
 
 create or replace function private.oldest_release() returns integer
-language sql immutable set search_path = '' as $$
+language sql immutable set search_path = pg_catalog, pg_temp as $$
   select 2  -- the oldest schema version whose workers can still work with this one
 $$;
 
@@ -9,7 +9,7 @@ create or replace function public.worker_register(
   p_worker uuid, p_host text, p_pid integer, p_version text, p_capacity integer, p_schema integer,
   p_transport text default 'postgres'
 ) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_schema is null or p_schema < private.oldest_release() then
     raise exception using
@@ -28,7 +28,7 @@ comment on function public.worker_register(uuid, text, integer, text, integer, i
   'Announces a worker that knows schema version p_schema, or refuses it (AR007); returns configuration and schema version.';
 
 create or replace function public.worker_config() returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'schema_version', (select max(v.version) from private.schema_version v),
     'config', (select coalesce(jsonb_object_agg(c.config_key, c.config_value), '{}') from public.system_config c)
@@ -38,7 +38,7 @@ $$;
 create or replace function public.worker_renew(
   p_worker uuid, p_tasks uuid[], p_leases uuid[], p_lease_seconds double precision
 ) returns table (task_id uuid, held boolean, cancel_requested boolean, pause_requested boolean)
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update public.workers w set heartbeat_at = now(), stopped_at = null where w.id = p_worker;
   return query
@@ -74,7 +74,7 @@ comment on function public.worker_renew(uuid, uuid[], uuid[], double precision) 
   'row is locked at the moment it says nothing: ask again.';
 
 create or replace function public.worker_stopped(p_worker uuid) returns void
-language sql security definer set search_path = '' as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
   update public.workers w set stopped_at = now() where w.id = p_worker
 $$;
 
@@ -82,7 +82,7 @@ create or replace function public.worker_list() returns table (
   id uuid, host text, pid integer, version text, capacity integer, transport text, state text, running bigint,
   started_at timestamptz, heartbeat_at timestamptz
 )
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select w.id, w.host, w.pid, w.version, w.capacity, w.transport,
          case
            when w.stopped_at is not null then 'stopped'

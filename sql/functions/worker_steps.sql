@@ -6,7 +6,7 @@
 -- effect: so one that a crash kept from starting is told from one that is in doubt, and simply runs.
 
 create or replace function public.worker_context(p_task uuid, p_lease uuid) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
   v_agent public.agents;
@@ -46,7 +46,7 @@ $$;
 comment on function public.worker_context(uuid, uuid) is 'Everything that a run is rebuilt from: nothing of it is kept by a worker.';
 
 create or replace function private.execution_record(p_execution public.tool_executions, p_tool public.tools) returns jsonb
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
   return pg_catalog.to_jsonb(p_execution) - 'tenant_id'
     || pg_catalog.jsonb_build_object('tool_name', p_tool.name, 'retry_class', p_tool.retry_class);
@@ -57,7 +57,7 @@ create or replace function public.worker_record_turn(
   p_task uuid, p_lease uuid, p_step integer, p_content text, p_calls jsonb, p_metadata jsonb, p_usage jsonb,
   p_seen bigint default null, p_start boolean default false
 ) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks := private.leased_task(p_task, p_lease);
   v_steps integer := coalesce((v_task.usage ->> 'steps')::integer, 0);
@@ -131,7 +131,7 @@ create or replace function private.record_intent(
   p_task public.tasks, p_tool public.tools, p_granted text[], p_message uuid, p_step integer, p_call_index integer, p_call jsonb,
   p_start boolean
 ) returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_name text := p_call ->> 'name';
   v_refusal text;
@@ -179,7 +179,7 @@ end
 $$;
 
 create or replace function private.turn_record(p_task public.tasks, p_step integer, p_seen bigint) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'messages', private.messages_after(p_task.conversation_id, p_seen),
     'executions', (
@@ -195,7 +195,7 @@ $$;
 create or replace function public.worker_start_execution(
   p_task uuid, p_lease uuid, p_execution uuid, p_again boolean default false
 ) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks := private.leased_task(p_task, p_lease);
   v_execution public.tool_executions := private.execution_of(p_task, p_execution);
@@ -222,7 +222,7 @@ comment on function public.worker_start_execution(uuid, uuid, uuid, boolean) is
 
 create or replace function private.start_execution(p_task public.tasks, p_execution public.tool_executions)
 returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_execution public.tool_executions := p_execution;
   v_tool public.tools;
@@ -255,7 +255,7 @@ create or replace function public.worker_finish_execution(
   p_execution_time_ms integer, p_effect jsonb default null, p_files jsonb default '[]', p_seen bigint default null,
   p_next uuid default null
 ) returns jsonb
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks := private.leased_task(p_task, p_lease);
   v_execution public.tool_executions := private.execution_of(p_task, p_execution);
@@ -329,7 +329,7 @@ comment on function public.worker_finish_execution(
   'the call p_next with it if that may be repeated. Returns the messages after p_seen, both executions and the task.';
 
 create or replace function private.next_to_start(p_task public.tasks, p_next uuid) returns public.tool_executions
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_next public.tool_executions;
 begin
@@ -349,7 +349,7 @@ $$;
 create or replace function private.result_record(
   p_task public.tasks, p_execution public.tool_executions, p_tool public.tools, p_next uuid, p_seen bigint
 ) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object(
     'messages', private.messages_after(p_task.conversation_id, p_seen),
     'executions', jsonb_build_array(private.execution_record(p_execution, p_tool)) || case
@@ -369,7 +369,7 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 create or replace function private.apply_effect(p_task public.tasks, p_effect jsonb) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_phases integer;
 begin

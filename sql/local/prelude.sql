@@ -49,7 +49,7 @@ begin
 
   -- Both ways in which an API may hand over the claims of a request.
   create function auth.jwt() returns jsonb
-  language sql stable set search_path = '' as $f$
+  language sql stable set search_path = pg_catalog, pg_temp as $f$
     select coalesce(
       nullif(current_setting('request.jwt.claim', true), ''),
       nullif(current_setting('request.jwt.claims', true), ''),
@@ -58,15 +58,30 @@ begin
   $f$;
 
   create function auth.uid() returns uuid
-  language sql stable set search_path = '' as $f$
+  language sql stable set search_path = pg_catalog, pg_temp as $f$
     select coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''), auth.jwt() ->> 'sub')::uuid
   $f$;
 
   create function auth.role() returns text
-  language sql stable set search_path = '' as $f$
+  language sql stable set search_path = pg_catalog, pg_temp as $f$
     select coalesce(nullif(current_setting('request.jwt.claim.role', true), ''), auth.jwt() ->> 'role')
   $f$;
 
   grant execute on function auth.jwt(), auth.uid(), auth.role() to anon, authenticated, service_role;
+end
+$$;
+
+-- What an earlier version of this file made looked for types in the temporary schema first.
+do $$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select p.oid from pg_catalog.pg_proc p
+    where p.pronamespace = to_regnamespace('auth') and p.proname in ('uid', 'jwt', 'role') and p.pronargs = 0
+      and p.proowner = current_user::regrole and p.proconfig = array['search_path=""']
+  loop
+    execute format('alter function %s set search_path = pg_catalog, pg_temp', v_function);
+  end loop;
 end
 $$;

@@ -3,29 +3,29 @@
 do $$
 begin
   if not exists (select from private.schema_version v where v.version = 2)
-     or exists (select from private.schema_version v where v.version >= 3) then
+     or exists (select from private.schema_version v where v.version >= 3)
+     -- A new database has passed version 2 a moment ago, and has nothing yet.
+     or to_regclass('public.audit_logs') is null then
     return;
   end if;
-  -- tenancy: not on a new database, which has no audit yet
-  if to_regclass('public.audit_logs') is not null then
-    -- The triggers are still those of the version before.
-    alter table public.users disable trigger user;
-    -- Home is the tenant from the sign-up, which the audit knows of whoever was moved since.
-    update public.users u
-    set home_tenant_id = coalesce(
-      (
-        select t.id
-        from public.audit_logs l
-        join public.tenants t on t.id::text = l.new_values ->> 'tenant_id'
-        where l.resource_type = 'users' and l.resource_id = u.id and l.action = 'insert'
-        order by l.created_at
-        limit 1
-      ),
-      u.tenant_id
-    )
-    where u.home_tenant_id is null;
-    alter table public.users enable trigger user;
-  end if;
+  -- tenancy
+  -- The triggers are still those of the version before.
+  alter table public.users disable trigger user;
+  -- Home is the tenant from the sign-up, which the audit knows of whoever was moved since.
+  update public.users u
+  set home_tenant_id = coalesce(
+    (
+      select t.id
+      from public.audit_logs l
+      join public.tenants t on t.id::text = l.new_values ->> 'tenant_id'
+      where l.resource_type = 'users' and l.resource_id = u.id and l.action = 'insert'
+      order by l.created_at
+      limit 1
+    ),
+    u.tenant_id
+  )
+  where u.home_tenant_id is null;
+  alter table public.users enable trigger user;
   -- audit
   drop function if exists private.make_due();
   drop function if exists private.expire_approvals(integer);

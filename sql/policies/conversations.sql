@@ -8,7 +8,7 @@ create policy "Users can view own conversations" on public.conversations
     user_id = (select private.me_by_hint())
     or (tenant_id = (select private.my_tenant()) and is_shared)
     or tenant_id = (select private.my_tenant_as_admin())
-    or (user_id = (select private.me()) and tenant_id = any ((select private.my_tenants())::uuid[]))
+    or (user_id = (select private.me()) and tenant_id = any((select private.my_tenants())::uuid[]))
   );
 
 drop policy if exists "Users can create conversations" on public.conversations;

@@ -4,7 +4,7 @@ create policy "Users can view decisions on executions they can view" on public.e
   using (
     tenant_id = (select private.my_tenant_as_admin())
     or case
-      when tenant_id = any ((select private.my_tenants())::uuid[])
+      when tenant_id = any((select private.my_tenants())::uuid[])
         then (select true from public.tool_executions e where e.id = execution_id)
     end
   );

@@ -6,7 +6,8 @@ create policy "Users can view files of conversations they can view" on public.fi
     owner_id = (select private.me_by_hint())
     or tenant_id = (select private.my_tenant_as_admin())
     or case
-      when tenant_id = any ((select private.my_tenants())::uuid[]) then (select true from public.conversations c where c.id = conversation_id)
+      when tenant_id = any((select private.my_tenants())::uuid[])
+        then (select true from public.conversations c where c.id = conversation_id)
     end
   );
 

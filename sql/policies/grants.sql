@@ -27,7 +27,8 @@ grant select, insert, update, delete on public.agents to authenticated;
 grant select, insert, update on public.conversations, public.tasks to authenticated;
 grant select, insert on public.messages, public.files to authenticated;
 
-grant insert, update, delete on public.agents, public.tools, public.system_config to service_role;
+grant update, delete on public.agents to service_role;
+grant insert, update, delete on public.tools, public.system_config to service_role;
 grant insert, update on public.tenants to service_role;
 grant update on public.users to service_role;
 grant update on public.tasks, public.conversations to service_role;

@@ -3,7 +3,7 @@
 -- protect here.
 
 create or replace function private.may_upload(p_name text) returns boolean
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task text := split_part(p_name, '/', 2);
 begin
@@ -23,7 +23,7 @@ grant execute on function private.may_upload(text) to authenticated, service_rol
 -- says what it is doing in storage.operation, hosted and embedded alike: storage.object.sign, .sign_many, .sign_upload_url. One
 -- that says nothing is refused everything. To set it in SQL of one's own opens nothing: bytes come from Storage alone.
 create or replace function private.signs_nothing() returns boolean
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select coalesce(nullif(pg_catalog.current_setting('storage.operation', true), '') not like '%sign%', false)
 $$;
 comment on function private.signs_nothing() is 'Whether Storage asks for something else than a signed URL.';
@@ -33,7 +33,7 @@ grant execute on function private.signs_nothing() to authenticated, service_role
 -- Storage's own set-up grants TRUNCATE on its tables to everybody, which no policy is asked about, and SQL that a tool runs for
 -- its person could call.
 create or replace function private.refuse_truncate() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = '42501', message = format('nobody truncates %s', tg_table_name);
 end

@@ -6,6 +6,7 @@ create policy "Users can view the timeline of tasks they can view" on public.tas
     owner_id = (select private.me_by_hint())
     or tenant_id = (select private.my_tenant_as_admin())
     or case
-      when tenant_id = any ((select private.my_tenants())::uuid[]) then (select true from public.tasks t where t.id = task_id)
+      when tenant_id = any((select private.my_tenants())::uuid[])
+        then (select true from public.tasks t where t.id = task_id)
     end
   );

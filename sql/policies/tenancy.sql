@@ -21,7 +21,7 @@ begin
     'revoke_invitation(uuid)',
     'my_invitations()',
     'accept_invitation(uuid)',
-    'leave_tenant()',
+    'leave_tenant(uuid)',
     'set_user_role(uuid, text)',
     'set_user_active(uuid, boolean)',
     'remove_user(uuid)',

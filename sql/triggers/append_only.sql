@@ -4,7 +4,7 @@
 -- here from within the foreign key's own trigger, at a depth above 1. Nothing that a client can call gets there.
 
 create or replace function private.refuse_change() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_level = 'ROW' and pg_catalog.pg_trigger_depth() > 1 then
     if tg_op = 'DELETE' then
@@ -59,7 +59,7 @@ create or replace trigger append_only_truncate
 -- The document's foreign keys would take every conversation with an agent along with it, other people's too, and a tool's
 -- executions with the tool. What was used is therefore switched off, not deleted; what was never used may go.
 create or replace function private.keep_what_was_used() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_used boolean;
 begin

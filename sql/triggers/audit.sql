@@ -9,7 +9,7 @@
 
 -- One per statement of a step, several times per step: each branch is taken only where its row can need it.
 create or replace function private.audit() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_old jsonb;
   v_new jsonb;
@@ -112,7 +112,7 @@ $$;
 
 -- What private.audit_event() was told.
 create or replace function private.audit_told() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if new.action = 'sign_in' then
     perform private.append_sign_in(new);
@@ -128,7 +128,7 @@ $$;
 
 -- Auth says of a sign-in that last_sign_in_at changed; nothing that goes wrong here may keep anybody from it.
 create or replace function private.append_sign_in(p_event private.audit_events) returns void
-language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '2s' as $$
 begin
   perform private.append_audit(
     p_event.tenant_id, p_event.user_id, p_event.actor, p_event.action, p_event.resource_type, p_event.resource_id, null, null,
@@ -140,7 +140,7 @@ end
 $$;
 
 create or replace function private.follow_sign_in() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.audit_event('sign_in', 'users', u.id, null, u.tenant_id, 'user:' || u.id)
   from public.users u where u.id = new.id;
@@ -152,12 +152,12 @@ end
 $$;
 
 create or replace function private.request_header(p_name text) returns text
-language sql stable set search_path = '' as $$
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select nullif(current_setting('request.headers', true), '')::jsonb ->> p_name
 $$;
 
 create or replace function private.request_ip() returns inet
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   v_forwarded text := btrim(split_part(private.request_header('x-forwarded-for'), ',', 1));
 begin
@@ -172,7 +172,7 @@ $$;
 
 -- Switched off, it still has what this transaction changed before.
 create or replace function private.write_audit_first() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.write_audit();
   return new;
@@ -207,6 +207,7 @@ begin
     perform private.attach_audit(('public.' || v_table)::regclass);
   end loop;
   perform private.attach_audit('public.tools', 'new.usage_count is not distinct from old.usage_count');
+  perform private.attach_audit('public.credentials', 'new.last_used_at is not distinct from old.last_used_at');
   perform private.attach_audit('public.workers', 'new.stopped_at is distinct from old.stopped_at');
   if to_regclass('public.credentials') is not null then
     -- That one was read is told by the vault.

@@ -1,7 +1,7 @@
 -- Limits that hold whatever the client: each names itself in the error.
 
 create or replace function private.limit_file_size() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_limit bigint := private.config_number('file_upload_max_size', 104857600);
 begin
@@ -23,7 +23,7 @@ create or replace trigger limit_file_size
   before insert on public.files for each row execute function private.limit_file_size();
 
 create or replace function private.limit_workspace_size() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_limit bigint := private.config_number('workspace_max_size', 1073741824);
   v_over record;

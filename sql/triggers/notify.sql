@@ -2,7 +2,7 @@
 -- asks something of a running one. Ids only, never content: whoever can LISTEN hears them.
 
 create or replace function private.notify_submitted() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- One for the statement, however many tasks it submitted: it says "look", and the claim looks.
   if exists (select from submitted s where s.status = 'pending' and s.run_after is null) then
@@ -17,7 +17,7 @@ create or replace trigger notify_submitted
 
 -- On tasks, the conditions are in the functions: a WHEN is parsed anew by each statement, a function's code is not.
 create or replace function private.notify_pending() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if new.status = 'pending' and new.run_after is null and (old.status <> 'pending' or old.run_after is not null) then
     perform pg_catalog.pg_notify('agent_runtime_pending', '');

@@ -6,24 +6,31 @@
 -- remembered who ever lost something in this way (users.owner_hints), and of them the policies believe no row, but look at its
 -- conversation. So a stale owner_id makes nothing visible.
 
-create or replace function private.hint_owner() returns trigger
-language plpgsql security definer set search_path = '' as $$
+-- Events get theirs where they are written (functions/ledger.sql).
+
+create or replace function private.hint_owner_of_conversation() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  if tg_table_name = 'messages' then
-    new.owner_id := (select c.user_id from public.conversations c where c.id = new.conversation_id);
-  else
-    new.owner_id := (select t.user_id from public.tasks t where t.id = new.task_id);
-  end if;
+  select c.user_id into new.owner_id from public.conversations c where c.id = new.conversation_id;
   return new;
 end
 $$;
-create or replace trigger hint_owner before insert on public.messages for each row execute function private.hint_owner();
-create or replace trigger hint_owner before insert on public.tool_executions for each row execute function private.hint_owner();
-create or replace trigger hint_owner before insert on public.task_events for each row execute function private.hint_owner();
-create or replace trigger hint_owner before insert on public.files for each row execute function private.hint_owner();
+create or replace trigger hint_owner
+  before insert on public.messages for each row execute function private.hint_owner_of_conversation();
+
+create or replace function private.hint_owner_of_task() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  select t.user_id into new.owner_id from public.tasks t where t.id = new.task_id;
+  return new;
+end
+$$;
+create or replace trigger hint_owner
+  before insert on public.tool_executions for each row execute function private.hint_owner_of_task();
+create or replace trigger hint_owner before insert on public.files for each row execute function private.hint_owner_of_task();
 
 create or replace function private.end_hints() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_table_name = 'conversations' then
     update public.users u set owner_hints = false

@@ -2,7 +2,7 @@
 -- What a row refers to must be of the same tenant; a reference to somebody else's row reads as if there were none.
 
 create or replace function private.own_conversation() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me constant uuid := private.claimed();
 begin
@@ -25,7 +25,7 @@ create or replace trigger own_conversation
 -- Of somebody else's row and of none at all the same is said, in the words of the policy that refuses the first: nobody learns
 -- from a refusal what there is.
 create or replace function private.refuse_row(p_table text) returns void
-language plpgsql stable set search_path = '' as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using
     errcode = '42501', message = format('new row violates row-level security policy for table "%s"', p_table);
@@ -33,7 +33,7 @@ end
 $$;
 
 create or replace function private.tenant_of_owner(p_user uuid) returns uuid
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_user public.users;
 begin
@@ -47,12 +47,12 @@ end
 $$;
 
 create or replace function private.is_of_tenant(p_user uuid, p_tenant uuid) returns boolean
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select exists (select from public.users u where u.id = p_user and p_tenant in (u.tenant_id, u.home_tenant_id))
 $$;
 
 create or replace function private.require_agent(p_agent uuid, p_tenant uuid, p_user uuid) returns void
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not exists (
     select from public.agents a
@@ -66,7 +66,7 @@ end
 $$;
 
 create or replace function private.own_task() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me constant uuid := private.claimed();
   v_conversation public.conversations;
@@ -98,7 +98,7 @@ create or replace trigger own_task before insert on public.tasks for each row ex
 
 -- Only hand_over gets here: the state's guard keeps everybody else from it (triggers/state.sql).
 create or replace function private.own_moved_task() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if not exists (
     select from public.conversations c where c.id = new.conversation_id and c.user_id = new.user_id and c.tenant_id = new.tenant_id
@@ -112,7 +112,7 @@ create or replace trigger own_moved_task
   before update of user_id on public.tasks for each row execute function private.own_moved_task();
 
 create or replace function private.own_message() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if new.task_id is not null and not exists (
     select from public.tasks t where t.id = new.task_id and t.conversation_id = new.conversation_id
@@ -133,7 +133,7 @@ $$;
 create or replace trigger own_message before insert on public.messages for each row execute function private.own_message();
 
 create or replace function private.own_execution() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- Only the runtime's own functions get here (guard_execution), and they know the tenant.
   -- That it is the task's, and the tool one of the tenant's, is held where both are read anyway (tell_execution).
@@ -149,7 +149,7 @@ create or replace trigger own_execution
   for each row execute function private.own_execution();
 
 create or replace function private.own_file() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_me constant uuid := private.claimed();
   v_task public.tasks;
@@ -192,7 +192,7 @@ begin
   execute format(
     $f$
       create or replace function private.own_event() returns trigger
-      language plpgsql security invoker set search_path = '' as $$
+      language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
       begin
         if current_user <> %L then
           if not private.acts_as_owner(tg_relid) then
@@ -209,7 +209,7 @@ $do$;
 create or replace trigger own_event before insert on public.task_events for each row execute function private.own_event();
 
 create or replace function private.own_agent() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if not private.acts_as_owner(tg_relid) then
     if tg_op = 'INSERT' then
@@ -236,7 +236,7 @@ create or replace trigger own_agent
   before insert or update or delete on public.agents for each row execute function private.own_agent();
 
 create or replace function private.keep_ownership() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_old jsonb := to_jsonb(old);
   v_new jsonb := to_jsonb(new);
@@ -257,7 +257,7 @@ $$;
 
 -- Profiles come and go with their accounts (triggers/sign_up.sql): a person who could be made up could approve, and read.
 create or replace function private.only_by_sign_up() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'profiles come with a sign-up and go with the account';
@@ -297,7 +297,7 @@ create or replace trigger keep_ownership
 -- What a row belongs to, for everybody, the owner and our own functions included: nothing moves into another tenant or under
 -- another parent. Looked at only by a statement that names such a column, which those of a run never do.
 create or replace function private.keep_references() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_old jsonb := to_jsonb(old);
   v_new jsonb := to_jsonb(new);
@@ -333,7 +333,7 @@ create or replace trigger keep_references
 
 -- Invitations give roles: whoever could write them could make an admin.
 create or replace function private.own_invitation() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'invitations are written by the runtime''s functions alone';
@@ -353,7 +353,7 @@ create or replace trigger own_invitation
 -- What follows from losing a tenant, a role or everything, whoever took it: open tasks are paused, since nobody steers them any
 -- more, and what an admin invited is revoked.
 create or replace function private.follow_membership() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_gone constant uuid[] := case
     when not new.is_active or new.role = 'viewer' then null

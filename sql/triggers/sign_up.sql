@@ -5,7 +5,7 @@
 -- own, only what the user could set afterwards is taken: never role or tenant.
 
 create or replace function private.create_profile(p_id uuid, p_email text, p_metadata jsonb) returns void
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_email text := left(coalesce(nullif(p_email, ''), p_id || '@no-email.invalid'), 255);
   v_base text := left(regexp_replace(lower(split_part(v_email, '@', 1)), '[^a-z0-9]+', '-', 'g'), 60);
@@ -44,7 +44,7 @@ end
 $$;
 
 create or replace function private.follow_auth_user() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'INSERT' then
     perform private.create_profile(new.id, new.email, coalesce(new.raw_user_meta_data, '{}'));

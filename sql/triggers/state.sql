@@ -6,7 +6,7 @@
 --      └── reap, release ┘  └─ pause ───▶ paused ── resume ──▶ pending
 
 create or replace function private.guard_task() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_owner constant boolean := private.acts_as_owner(tg_relid);
 begin
@@ -86,7 +86,7 @@ $$;
 create or replace trigger guard_task before insert or update on public.tasks for each row execute function private.guard_task();
 
 create or replace function private.guard_execution() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'tool executions are written by the runtime''s functions alone';
@@ -136,7 +136,7 @@ $$;
 -- It reads the decisions themselves, not what a column says of them, so it holds against everybody who can update the row.
 create or replace function private.permit_start(p_execution public.tool_executions, p_from text)
 returns public.tool_executions
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_tool public.tools;
   v_needed integer;
@@ -175,7 +175,7 @@ create or replace trigger guard_execution
 -- A decision is made by decide_execution and settle_execution, which know who asks. Whoever else can write the table, the
 -- service key included, would only have to make up a person.
 create or replace function private.guard_decision() returns trigger
-language plpgsql security invoker set search_path = '' as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 begin
   if not private.acts_as_owner(tg_relid) then
     raise exception using errcode = '42501', message = 'decisions are written by the runtime''s functions alone';
@@ -193,7 +193,7 @@ create or replace trigger guard_decision
 
 -- An ended task has no open execution. One that is in doubt stays so: that nobody knows is the truth, until a person says more.
 create or replace function private.close_executions() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if new.completed_at is null or old.completed_at is not null or new.usage = '{}' then
     return null;

@@ -2,7 +2,7 @@
 -- them is read from the rows themselves, under their own policies.
 
 create or replace function private.tell_task() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if tg_op = 'INSERT' then
     perform private.append_event(
@@ -49,7 +49,7 @@ create or replace trigger tell_task_changed
   after update on public.tasks for each row execute function private.tell_task();
 
 create or replace function private.tell_execution() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_conversation uuid;
   v_tool text;
@@ -79,7 +79,7 @@ create or replace trigger tell_execution_changed
   when (new.status is distinct from old.status) execute function private.tell_execution();
 
 create or replace function private.tell_message() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.append_event(
     new.task_id, new.conversation_id, new.tenant_id, 'message.created',
@@ -92,7 +92,7 @@ create or replace trigger tell_message
   after insert on public.messages for each row when (new.task_id is not null) execute function private.tell_message();
 
 create or replace function private.tell_file() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.append_event(
     new.task_id, new.conversation_id, new.tenant_id, case when new.kind = 'removed' then 'file.removed' else 'file.created' end,
@@ -109,7 +109,7 @@ create or replace trigger tell_file
   execute function private.tell_file();
 
 create or replace function private.tell_decision() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_task public.tasks;
 begin

@@ -1,7 +1,7 @@
 -- updated_at, kept by the database.
 
 create or replace function public.update_updated_at_column() returns trigger
-language plpgsql set search_path = '' as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   new.updated_at = now();
   return new;

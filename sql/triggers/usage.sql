@@ -2,7 +2,7 @@
 -- would wait for the one row of a tool that all of them use.
 
 create or replace function private.count_usage() returns trigger
-language plpgsql security definer set search_path = '' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if new.completed_at is null or old.completed_at is not null or not new.usage ->> 'tool_calls' > '0' then
     return null;

@@ -1,6 +1,7 @@
 """Somebody's agent that runs SQL, and somebody else whose rows it is after.
 
-Ana and bob are strangers: a tenant each. Whatever is bob's has CANARY in it, and so have the secrets that lie about in the catalog.
+Ana and bob are strangers: a tenant each. Whatever is bob's has CANARY in it, and so have the secrets that lie about in
+the catalog.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 CANARY = "canary-7f3a"
 
-# A team's own tables in the same database. Their policies believe the claims of the request, as on any Supabase project.
+# A team's own tables in the same database. Their policies believe the request's claims, as on any Supabase project.
 TEAM = f"""
 create table public.notes (id bigint generated always as identity primary key, user_id uuid not null, body text);
 alter table public.notes enable row level security;
@@ -149,9 +150,11 @@ def tables(owner: Connection) -> list[Row]:
     """Every table, view and sequence of the database: `name`, quoted, and `kind`."""
     return many(
         owner,
-        "select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, c.relkind::text as kind, n.nspname as schema"
+        "select quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name, c.relkind::text as kind,"
+        " n.nspname as schema"
         " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-        " where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and left(n.nspname, 8) not in ('pg_toast', 'pg_temp_') order by 1",
+        " where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')"
+        " and left(n.nspname, 8) not in ('pg_toast', 'pg_temp_') order by 1",
     )
 
 
@@ -159,7 +162,8 @@ def left_behind(field: Field) -> Row:
     """What a statement could have left in the worker's session or in the database."""
     session = one(
         field.worker,
-        "select current_user::text as role, session_user::text as login, current_setting('transaction_read_only') as read_only,"
+        "select current_user::text as role, session_user::text as login,"
+        " current_setting('transaction_read_only') as read_only,"
         " coalesce(current_setting('request.jwt.claims', true), '') as claims,"
         " coalesce(current_setting('request.jwt.claim.sub', true), '') as claim,"
         " current_setting('search_path') as path, current_setting('transaction_timeout', true) as timeout,"

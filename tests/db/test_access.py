@@ -56,6 +56,8 @@ LEAKS = {
 }
 """What opens or forgets something, and the difference that must be named then."""
 
+WHO = frozenset({"anon", "viewer", "outsider_user", "outsider_admin", "deactivated", "service_role"})
+
 
 def test_every_cell_is_as_declared(connection: Connection) -> None:
     report = trying.by_sql(connection, load(), blind=True)
@@ -67,7 +69,7 @@ def test_a_leak_and_a_forgotten_line_are_named(database18: Database) -> None:
     with psycopg.connect(database18.owner, autocommit=True, row_factory=dict_row) as connection:
         for statement in LEAKS:
             connection.execute(statement)
-        differences = trying.by_sql(connection, load(), blind=True).differences
+        differences = trying.by_sql(connection, load(), only=WHO, blind=True).differences
     unnoticed = [named for named in LEAKS.values() if not any(named in sentence for sentence in differences)]
     assert unnoticed == [], differences
 

@@ -111,6 +111,16 @@ def test_a_user_becomes_an_admin_by_its_address(connection: Connection) -> None:
     assert value(connection, "select role from public.users where id = %s", user) == "admin"
 
 
+def test_a_look_alike_is_not_taken_for_somebody(connection: Connection) -> None:
+    # The Kelvin sign, which is a k in lower case.
+    runs.sign_up(connection, "\u212aate@example.org")
+    for name, parameters in ((PROMOTE, {}), (MOVE, {"tenant": "'somewhere'"})):
+        with pytest.raises(psycopg.Error, match="nobody has signed up as kate"), connection.transaction():
+            run(connection, name, email="'kate@example.org'", **parameters)
+    with pytest.raises(psycopg.Error, match="there is no tenant kate"), connection.transaction():
+        run(connection, LIMIT, tenant="'kate@example.org'", limits=STEPS)
+
+
 def test_a_user_is_moved_and_keeps_a_home(connection: Connection) -> None:
     for name in ("ana", "ben", "eva"):
         runs.sign_up(connection, f"{name}@example.org")

@@ -19,8 +19,8 @@ from tests.db.sql_by_agents import CANARY, Field, leave_a_secret, left_behind, p
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import Cluster, Database
-    from tests.db.impersonation import Connection, Row
+    from tests.conftest import Database
+    from tests.db.impersonation import Connection
 
 SYNTAX, UNSUPPORTED, CANCELLED = "42601", "0A000", "57014"
 
@@ -40,9 +40,11 @@ def field18(database18: Database) -> Iterator[Field]:
 def _field(database: Database) -> Iterator[Field]:
     with psycopg.connect(database.superuser, autocommit=True, row_factory=dict_row) as superuser:
         leave_a_secret(superuser)
-    with psycopg.connect(database.owner, autocommit=True, row_factory=dict_row) as owner:
-        with psycopg.connect(database.worker, autocommit=True, row_factory=dict_row) as worker:
-            yield prepare(owner, worker)
+    with (
+        psycopg.connect(database.owner, autocommit=True, row_factory=dict_row) as owner,
+        psycopg.connect(database.worker, autocommit=True, row_factory=dict_row) as worker,
+    ):
+        yield prepare(owner, worker)
 
 
 # Each is a statement and the SQLSTATE that it must end with; None: it may answer, with nobody else's rows.
@@ -82,9 +84,11 @@ READS: list[tuple[str, str | None]] = [
     ("select set_config('session_authorization', 'postgres', false)", DENIED),
     ("select set_config('transaction_read_only', 'off', true)", DENIED),
     # SQL inside a text.
-    ("select query_to_xml('select set_config(''request.jwt.claim.sub'', ''BOB'', true)', true, true, ''), n.* from notes n", DENIED),
+    ("select query_to_xml('select set_config(''request.jwt.claim.sub'', ''BOB'', true)', true, true, ''),"
+     " n.* from notes n", DENIED),
     ("select query_to_xml('reset role', true, true, '')", DENIED),
-    ("select query_to_xmlschema('select 1', true, true, ''), query_to_xml_and_xmlschema('select 1', true, true, '')", DENIED),
+    ("select query_to_xmlschema('select 1', true, true, ''),"
+     " query_to_xml_and_xmlschema('select 1', true, true, '')", DENIED),
     ("select cursor_to_xml('c', 1, true, true, '')", DENIED),
     ("select table_to_xml('pg_catalog.pg_db_role_setting', true, true, '')", DENIED),
     ("select schema_to_xml('private', true, true, ''), database_to_xml(true, true, '')", DENIED),
@@ -217,7 +221,8 @@ def test_no_statement_reads_what_is_somebody_elses_or_leaves_anything(field: Fie
 
 
 def test_of_every_table_and_view_it_reads_no_foreign_row(field: Field) -> None:
-    shown, hidden = set(), set()
+    shown: set[str] = set()
+    hidden: set[str] = set()
     for table in tables(field.owner):
         answer = field.query(f"select * from {table['name']}")
         text = json.dumps(answer)
@@ -260,9 +265,8 @@ def test_every_limit_holds_and_says_so(field18: Field) -> None:
     wide = field18.query("select repeat('x', 3000) from generate_series(1, 100)", max_bytes=10_000)
     assert (wide["cut"], wide["row_count"]) == ("bytes", 3)
     long = field18.query("select repeat('é', 5000), to_json(repeat('y', 5000)), array_fill(1, array[5000])")
-    assert [value[-25:] for value in long["rows"][0]] == [
-        "éééé… [cut: 5000 characters]"[-25:], "yyyy… [cut: 5000 characters]"[-25:], "1,1,… [cut: 10001 characters]"[-25:]
-    ]  # fmt: skip
+    ends = "é… [cut: 5000 characters]", "y… [cut: 5000 characters]", "… [cut: 10001 characters]"
+    assert all(cell.endswith(end) for cell, end in zip(long["rows"][0], ends, strict=True)), long
     field18.worker.execute("set statement_timeout = '20s'")
     huge = field18.query("select repeat('x', 100000000)")
     assert (huge["cut"], huge["rows"]) == ("bytes", [])
@@ -273,18 +277,18 @@ def test_every_limit_holds_and_says_so(field18: Field) -> None:
         "select count(*) from generate_series(1, 1000000000000)",
         "select * from generate_series(1, 1000000000000)",
         "with recursive r (n) as (select 1 union all select n + 1 from r) select max(n) from r",
-        "select regexp_count(repeat('a', 30000), '(a*)*(a*)*b')",
-        "select string_agg(repeat('x', 1000000), '') from generate_series(1, 100000)",
     ):
         answer = field18.query(bomb)
-        assert answer.get("sqlstate") in (CANCELLED, "54000"), (bomb, answer)
+        assert answer.get("sqlstate") == CANCELLED, (bomb, answer)
     field18.worker.execute("reset statement_timeout")
     # Where nobody set a limit, as over REST: the session goes, and the statement with it.
-    with pytest.raises(psycopg.OperationalError, match="transaction timeout"):
-        field18.query("select count(*) from generate_series(1, 1000000000000)", seconds=-1)
+    with pytest.raises(psycopg.errors.TransactionTimeout):
+        field18.query("select count(*) from generate_series(1, 1000000000000)", seconds=0)
 
 
-def test_a_lease_is_renewed_while_a_statement_runs_and_a_lost_one_gives_no_answer(field18: Field) -> None:
+def test_a_lease_is_renewed_while_a_statement_runs_and_a_lost_one_gives_no_answer(
+    field18: Field, database18: Database
+) -> None:
     ended: list[Exception] = []
 
     def run() -> None:
@@ -306,12 +310,10 @@ def test_a_lease_is_renewed_while_a_statement_runs_and_a_lost_one_gives_no_answe
     )  # fmt: skip
     assert len(renewed) == 1
     field18.owner.execute("update public.tasks set lease_token = gen_random_uuid() where id = %s", [field18.task["id"]])
-    cancel = "select pg_cancel_backend(%s)"
-    field18.owner.execute("grant agent_worker to current_user")
-    while not ended:
-        field18.owner.execute(cancel, [pid])
-        thread.join(0.05)
-    field18.owner.execute("revoke agent_worker from current_user")
+    with psycopg.connect(database18.superuser, autocommit=True) as superuser:
+        while not ended:
+            superuser.execute("select pg_cancel_backend(%s)", [pid])
+            thread.join(0.05)
     thread.join()
     assert isinstance(ended[0], psycopg.Error)
     assert ended[0].sqlstate == LEASE_LOST
@@ -334,7 +336,8 @@ CHANGES: list[tuple[str, str]] = [
     ("create table public.more as select 1", UNSUPPORTED),
     ("refresh materialized view public.x", UNSUPPORTED),
     ("select * from public.notes", UNSUPPORTED),
-    ("with gone as (delete from public.notes returning *) insert into public.notes_log select id, 'x' from gone", UNSUPPORTED),
+    ("with gone as (delete from public.notes returning *)"
+     " insert into public.notes_log select id, 'x' from gone", UNSUPPORTED),
     ("insert into public.notes (user_id, body) values ('BOB', 'forged')", DENIED),
     ("update public.notes set user_id = 'BOB'", DENIED),
     ("update public.notes set body = set_config('request.jwt.claim.sub', 'BOB', true)", DENIED),
@@ -348,7 +351,8 @@ CHANGES: list[tuple[str, str]] = [
     ("update public.agents set standing_permissions = '{shell_exec}'", DENIED),
     ("insert into public.agents (name, system_prompt, model_name) values ('x', 'x', 'default')", DENIED),
     ("update public.users set full_name = 'x'", DENIED),
-    ("insert into public.messages (conversation_id, role, content) select id, 'user', 'yes' from public.conversations", DENIED),
+    ("insert into public.messages (conversation_id, role, content)"
+     " select id, 'user', 'yes' from public.conversations", DENIED),
     ("insert into public.files (task_id, filename, file_path) select id, 'x', 'x' from public.tasks", DENIED),
     ("insert into public.execution_decisions (execution_id, user_id, tenant_id, verdict, input_digest)"
      " select 'EXECUTION', id, tenant_id, 'approved', 'x' from public.users", DENIED),

@@ -55,8 +55,8 @@ def test_it_installs_twice_and_touches_nothing_of_supabases_but_by_triggers_and_
         'CREATE POLICY "agent-files:',
         "CREATE TRIGGER agent_runtime_account_deleted",
         "CREATE TRIGGER agent_runtime_new_email",
-        "CREATE TRIGGER agent_runtime_sign_in",
         "CREATE TRIGGER agent_runtime_no_truncate",
+        "CREATE TRIGGER agent_runtime_sign_in",
         "CREATE TRIGGER agent_runtime_sign_up",
     ]
     assert psql(hosted, "-f", str(BOOTSTRAP)).returncode == 0

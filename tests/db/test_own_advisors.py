@@ -27,19 +27,42 @@ DEFINERS_OF_PEOPLE = {
     "answer_task": "appends a message and wakes the task; asks private.ask_of_task or that the task is the caller's",
     "decide_execution": "writes a decision, which nobody may insert; asks who the caller is to the task",
     "settle_execution": "the same for a call in doubt",
+    "vault_slot": "says which row of the caller's own a credential has; whose it is follows from who asks",
+    "vault_put": "writes a sealed credential, which nobody may insert, into a row of the caller's own",
+    "vault_remove": "removes one of the caller's own",
     "runtime_status": "counts what waits and who works, and names nothing; needs an active user",
+    # Tenancy. Each begins with private.require_admin() or private.myself(), and refuses while a tool acts for somebody.
+    "invite_user": "an admin, into the own tenant",
+    "revoke_invitation": "an admin, of the own tenant",
+    "my_invitations": "those to the caller's own confirmed address",
+    "accept_invitation": "one to the caller's own confirmed address",
+    "leave_tenant": "the caller alone",
+    "set_user_role": "an admin, of a member of the own tenant; never the last admin",
+    "set_user_active": "an admin, of a member of the own tenant; never the last admin",
+    "remove_user": "an admin, of a member of the own tenant; never the last admin",
+    "transfer_ownership": "an admin, between members of the own tenant",
+    "rename_tenant": "an admin, of the own tenant",
     # What policies ask. They read public.users past its own policy, which would otherwise ask itself.
     "me": "answers about the caller alone",
     "my_tenant": "answers about the caller alone",
     "my_tenants": "answers about the caller alone",
     "is_admin": "answers about the caller alone",
     "can_write": "answers about the caller alone",
+    "is_acting": "says whether a tool runs SQL in this transaction",
+    "my_address": "answers about the caller alone",
     "may_upload": "says whether a path is below a task of the caller's own",
+    # The audit's chain, which people read as it is hashed. Each asks private.my_audited_tenant() first.
+    "my_audit_head": "to an admin, the end of the own tenant's chain",
+    "check_my_audit": "to an admin, of the own tenant's chain",
+    "export_my_audit": "to an admin, the own tenant's chain",
 }
 """`security definer` functions that authenticated may call, with what keeps the door."""
 
 DEFINERS_OF_THE_SERVICE_KEY = {
     "sync_tools": "writes the catalogue of tools, which the service key may write anyway",
+    "vault_wrapped": "gives wrapped data keys to the operator who rotates; without the master key they are nothing",
+    "vault_rewrap": "writes them back",
+    "vault_new_key": "makes a master key where Supabase Vault keeps them",
 }
 """The same for service_role, which bypasses the policies; beside these, the worker's and those that policies ask."""
 
@@ -48,6 +71,7 @@ SENSITIVE_COLUMNS = {
     "execution_decisions.input_digest": "a digest of arguments that whoever sees the decision sees in full",
     "tool_executions.input_digest": "the same",
     "files.file_hash": "the digest by which a download is verified",
+    "credentials.key_id": "a digest that tells master keys apart; what is sealed is in private",
     "system_config.config_key": "a setting's name",
     "tasks.idempotency_key": "chosen by the task's owner, who alone could use it again",
     "tasks.lease_token": "fences workers; useless to people, since no function that takes it is theirs to call",
@@ -179,8 +203,15 @@ def test_no_role_of_the_api_is_more_than_it_is(connection: Connection) -> None:
         "select roleid::regrole || ' of ' || member::regrole as name from pg_auth_members"
         " where member::regrole::text = any (%s) or roleid::regrole::text = 'agent_worker'"
     )
-    found = {row["name"] for row in many(connection, memberships, list(ROLES))}
-    assert found == {"agent_worker of postgres"}
+    found = {row["name"] for row in many(connection, memberships, [*ROLES, "agent_query"])}
+    # What a tool sends runs as agent_query, which has a person's rights and is named by functions alone.
+    assert found == {"agent_worker of postgres", "authenticated of agent_query"}
+    attributes = one(
+        connection,
+        "select rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
+        " where rolname = 'agent_query'",
+    )
+    assert set(attributes.values()) == {False}
 
 
 def test_no_role_of_the_api_makes_or_owns_anything(connection: Connection) -> None:
@@ -202,11 +233,19 @@ def test_no_role_of_the_api_makes_or_owns_anything(connection: Connection) -> No
 
 
 def test_everything_belongs_to_one_owner_who_is_no_superuser(connection: Connection) -> None:
-    owners = (
-        f"select proowner::regrole::text as name from pg_proc where pronamespace {OURS}"
-        f" union select relowner::regrole::text from pg_class where relnamespace {OURS} and relkind <> 'i'"
+    others = f"""
+        select proowner::regrole || ' ' || proname as name from pg_proc
+        where pronamespace {OURS} and proowner <> 'postgres'::regrole
+        union all
+        select relowner::regrole || ' ' || relname from pg_class
+        where relnamespace {OURS} and relkind <> 'i' and relowner <> 'postgres'::regrole
+    """
+    # Security definer of a role that has a person's rights alone: it is what confines the SQL of tools.
+    assert named(connection, others) == {"agent_query run_query", "agent_query run_change"}
+    schemas = many(
+        connection, "select nspname from pg_namespace where has_schema_privilege('agent_query', oid, 'create')"
     )
-    assert named(connection, owners) == {"postgres"}
+    assert schemas == [{"nspname": "agent_statements"}]
     assert value(connection, "select rolsuper from pg_roles where rolname = 'postgres'") is False
 
 

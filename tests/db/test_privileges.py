@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
     "runtime_status", "audit_head", "audit_verify", "audit_export", "search_messages",
+    "vault_slot", "vault_put", "vault_list", "vault_remove",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
 }  # fmt: skip
@@ -28,10 +29,14 @@ WORKERS = {
     "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
     "worker_finish_execution", "worker_suspend", "worker_settle",
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
+    "worker_credentials", "worker_vault_keys", "worker_master_keys",
 }  # fmt: skip
 POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin", "can_write",
             "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task", "my_address",
             "is_acting", "signs_nothing"}  # fmt: skip
+
+VAULT = {"vault_slot", "vault_put", "vault_list", "vault_remove", "vault_wrapped", "vault_rewrap", "vault_new_key"}
+"""The service key's, as the operator."""
 
 OURS = "pronamespace in ('public'::regnamespace, 'private'::regnamespace)"
 
@@ -51,7 +56,7 @@ def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
     assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
     assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"}
-    assert callable_by(connection, "service_role") == WORKERS | POLICIES | {"sync_tools", "cancel_task"}
+    assert callable_by(connection, "service_role") == WORKERS | POLICIES | VAULT | {"sync_tools", "cancel_task"}
 
 
 def test_no_function_is_everybodys(connection: Connection) -> None:
@@ -61,11 +66,11 @@ def test_no_function_is_everybodys(connection: Connection) -> None:
     assert named(connection, f"{granted} and grantee = 0") == set()
 
 
-def test_every_function_has_a_fixed_and_empty_search_path(connection: Connection) -> None:
-    assert named(
-        connection, f"select proname as name from pg_proc where {OURS} and not ('search_path=\"\"' = any (proconfig))"
-    ) == set()  # fmt: skip
-    assert named(connection, f"select proname as name from pg_proc where {OURS} and proconfig is null") == set()
+def test_every_function_looks_for_names_in_the_catalog_first_and_among_temporary_ones_last(
+    connection: Connection,
+) -> None:
+    fixed = "'search_path=pg_catalog, pg_temp' = any (coalesce(proconfig, '{}'))"
+    assert named(connection, f"select proname as name from pg_proc where {OURS} and not ({fixed})") == set()
 
 
 def test_every_table_has_row_level_security(connection: Connection) -> None:

@@ -111,8 +111,8 @@ def test_of_two_admins_who_leave_one_stays(
 ) -> None:
     with connect(database18) as one_admin, connect(database18) as other_admin:
         with one_admin.transaction():
-            call(one_admin, team.ada, "leave_tenant()")
-            late = threads.submit(call, other_admin, team.ben, "leave_tenant()")
+            call(one_admin, team.ada, "leave_tenant(%s)", team.tenant)
+            late = threads.submit(call, other_admin, team.ben, "leave_tenant(%s)", team.tenant)
             wait_until_blocked(owner, other_admin)
         assert refusal(late) == WRONG_STATE
     assert admins(owner, team) == {team.ben}

@@ -1,7 +1,7 @@
 """Who sees which rows: the policies, with all their short cuts, against the rule as a person would state it.
 
-A small world drawn by lot: tenants, owners, colleagues, viewers, admins, people who are away from home, who left, who were
-deactivated; conversations that are shared or not, that changed hands, and rows from before there were owner hints.
+A small world drawn by lot: tenants, owners, colleagues, viewers, admins, people who are away from home, who left, who
+were deactivated; conversations that are shared or not, that changed hands, and rows from before there were owner hints.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.db.impersonation import many, person, value
+from tests.db.impersonation import DENIED, acting_as, many, person, refused, value
+from tests.db.people import settle_in
 
 if TYPE_CHECKING:
     from tests.conftest import Database
@@ -27,8 +28,8 @@ PARTS = {
     "files": "conversation_id",
     "task_events": "(select t.conversation_id from public.tasks t where t.id = x.task_id)",
     "tool_executions": "(select t.conversation_id from public.tasks t where t.id = x.task_id)",
-    "execution_decisions": "(select t.conversation_id from public.tool_executions e join public.tasks t on t.id = e.task_id"
-    " where e.id = x.execution_id)",
+    "execution_decisions": "(select t.conversation_id from public.tool_executions e"
+    " join public.tasks t on t.id = e.task_id where e.id = x.execution_id)",
 }
 
 
@@ -56,8 +57,8 @@ class World:
 
 
 def may_see(who: Somebody, what: Conversation) -> bool:
-    """The rule. A conversation's owner, where the owner works now and at home; and in the tenant in which one works now,
-    everybody what is shared and its admins everything. Nobody who was deactivated."""
+    """The rule. A conversation's owner, where the owner works now and at home; and in the tenant in which one works
+    now, everybody what is shared and its admins everything. Nobody who was deactivated."""
     if not who.is_active:
         return False
     if what.owner == who.id and what.tenant in (who.tenant, who.home):
@@ -65,7 +66,7 @@ def may_see(who: Somebody, what: Conversation) -> bool:
     return what.tenant == who.tenant and (what.is_shared or who.role == "admin")
 
 
-# As the superuser, without triggers: what they would set is set here, so that a world can be what years have made of it.
+# As the superuser, without triggers: what they would set is set here, so that a world can be what years have made.
 
 
 def _made(database: Database, seed: int) -> World:
@@ -114,8 +115,8 @@ def _fill(connection: psycopg.Connection, what: Conversation, agent: UUID, tool:
     for statement in (
         "insert into public.conversations (id, user_id, agent_id, tenant_id, is_shared)"
         " values (%(id)s, %(owner)s, %(agent)s, %(tenant)s, %(is_shared)s)",
-        "insert into public.tasks (id, conversation_id, title, user_id, agent_id, tenant_id)"
-        " values (%(task)s, %(id)s, 'x', %(owner)s, %(agent)s, %(tenant)s)",
+        "insert into public.tasks (id, conversation_id, title, user_id, agent_id, tenant_id, status, completed_at)"
+        " values (%(task)s, %(id)s, 'x', %(owner)s, %(agent)s, %(tenant)s, 'completed', now())",
         "insert into public.messages (conversation_id, task_id, role, content, tenant_id, seq, owner_id)"
         " select %(id)s, %(task)s, 'user', 'the bicycle', %(tenant)s, i, %(hint)s from generate_series(1, 2) i",
         "insert into public.files (conversation_id, task_id, filename, original_filename, file_path, file_size,"
@@ -123,7 +124,8 @@ def _fill(connection: psycopg.Connection, what: Conversation, agent: UUID, tool:
         "insert into public.task_events (task_id, kind, tenant_id, owner_id)"
         " values (%(task)s, 'task.notice', %(tenant)s, %(hint)s)",
         "insert into public.tool_executions (id, task_id, tool_id, input_parameters, tenant_id, tool_call_id, step,"
-        " call_index, input_digest, owner_id) values (%(task)s, %(task)s, %(tool)s, '{}', %(tenant)s, 'c', 1, 0, 'x', %(hint)s)",
+        " call_index, input_digest, owner_id)"
+        " values (%(task)s, %(task)s, %(tool)s, '{}', %(tenant)s, 'c', 1, 0, 'x', %(hint)s)",
         "insert into public.execution_decisions (execution_id, tenant_id, verdict, input_digest)"
         " values (%(task)s, %(tenant)s, 'approved', 'x')",
     ):
@@ -206,16 +208,32 @@ def _hand_over(connection: Connection, conversation: Conversation, taker: Somebo
     connection.execute("update public.tasks set user_id = %s where conversation_id = %s", [taker.id, conversation.id])
 
 
+def test_every_row_says_whose_it_was_when_it_was_written(connection: Connection) -> None:
+    people = settle_in(connection)
+    for table in ("messages", "task_events", "tool_executions", "files"):
+        owners = many(connection, f"select distinct owner_id from public.{table} where task_id = %s", people.task["id"])
+        assert owners == [{"owner_id": people.alice}], table
+
+
+def test_nobody_gives_itself_the_short_cut_back(connection: Connection) -> None:
+    people = settle_in(connection)
+    connection.execute("update public.users set owner_hints = false where id = %s", [people.alice])
+    with refused(DENIED, "cannot be changed"), person(connection, people.alice):
+        connection.execute("update public.users set owner_hints = true")
+    with refused(DENIED, "cannot be changed"), acting_as(connection, "service_role"):
+        connection.execute("update public.users set owner_hints = true where id = %s", [people.alice])
+
+
 def test_a_wrong_policy_is_noticed(connection: Connection, world: World) -> None:
     for table, policy, wrong in (
         ("messages", "Users can view messages from own conversations", "owner_id = (select private.me())"),
         ("conversations", "Users can view own conversations", "user_id = (select private.me())"),
         ("files", "Users can view files of conversations they can view", "tenant_id = (select private.my_tenant())"),
     ):
-        with pytest.raises(AssertionError), connection.transaction():
-            connection.execute(
-                sql.SQL("alter policy {} on public.{} using ({})").format(
-                    sql.Identifier(policy), sql.Identifier(table), sql.SQL(wrong)
-                )
-            )
-            _check(connection, world)
+        broken = sql.SQL("alter policy {} on public.{} using ({})").format(
+            sql.Identifier(policy), sql.Identifier(table), sql.SQL(wrong)
+        )
+        with connection.transaction(force_rollback=True):
+            connection.execute(broken)
+            with pytest.raises(AssertionError):
+                _check(connection, world)

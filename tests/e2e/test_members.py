@@ -92,6 +92,9 @@ def test_a_team_from_its_first_invitation_to_a_transfer(stack: Stack, run: Run, 
 
     code, out, err = run(admin, "members", "role", new, "user")
     assert (code, "is now user" in out) == (0, True), err
+    # A username is one's own to choose, and names nobody else by it.
+    spoof = rest(stack, newcomer, "PATCH", f"/rest/v1/users?id=eq.{newcomer.user_id}", json={"username": known.email})
+    assert spoof.is_success, spoof.text
     assert run(admin, "members", "deactivate", known.email)[0] == 0
     assert rest(stack, known, "GET", "/rest/v1/tasks?select=id").json() == []
     assert rest(stack, known, "POST", "/rest/v1/rpc/submit_task", json={"p_prompt": "x"}).status_code >= 400

@@ -53,6 +53,18 @@ def test_a_durable_step_is_measured_beside_its_peers() -> None:
     assert all(name in ran.stdout for name in ("DBOS", "LangGraph, sync", "ours, everything"))
 
 
+def test_row_level_security_is_measured_beside_the_same_rows(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    ran = bench("rls", "--quick", "--json", str(figures))
+    # It refuses to compare where the policies give other rows than the where.
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(figures.read_text())["benchmarks"]["rls"]["found"]
+    assert len({one["who"] for one in found}) == 3
+    assert {one["rows"] for one in found if "last 100" in one["what"]} == {100}
+    # So small a database has tables that are best read whole; these are not, in any plan.
+    assert not any(table in one["plan"] for one in found for table in ("messages", "task_events", "files"))
+
+
 def test_an_unknown_benchmark_is_named_in_one_line() -> None:
     ran = bench("nonsense")
     assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)

@@ -34,6 +34,7 @@ def raised_for_people() -> list[tuple[str, str]]:
         "functions/person.sql",
         "functions/limits.sql",
         "functions/tenancy.sql",
+        "functions/vault.sql",
         *(f"triggers/{name}.sql" for name in _TRIGGERS),
     )
     for name in places:

@@ -112,6 +112,7 @@ class Office:
                 "DATABASE_URL": self.stack.worker_database_url,
                 "SUPABASE_URL": self.storage_url,
                 "SUPABASE_SECRET_KEY": self.stack.secret_key,
+                "vault_key": self.stack.secrets.vault_key,
                 "model_url": self.model_url,
                 "model": "scripted",
                 "model_attempts": 1,

@@ -19,7 +19,7 @@ begin
     raise exception using errcode = 'AR005', message = 'set v_email and v_tenant first, at the top of this script';
   end if;
   perform private.require_role(v_role);
-  select * into v_user from public.users u where lower(u.email) = lower(v_email);
+  select * into v_user from public.users u where lower(u.email collate "C") = lower(v_email collate "C");
   if not found then
     raise exception using
       errcode = 'AR002',
@@ -28,7 +28,7 @@ begin
   end if;
   select t.id into v_found
   from public.tenants t
-  where t.slug = v_tenant or t.id in (select u.tenant_id from public.users u where lower(u.email) = lower(v_tenant))
+  where t.slug = v_tenant or t.id in (select u.tenant_id from public.users u where lower(u.email collate "C") = lower(v_tenant collate "C"))
   order by t.slug = v_tenant desc
   limit 1;
   if v_found is null then

@@ -11,7 +11,7 @@ begin
   if btrim(coalesce(v_email, '')) = '' then
     raise exception using errcode = 'AR005', message = 'set v_email first, at the top of this script';
   end if;
-  select * into v_user from public.users u where lower(u.email) = lower(btrim(v_email)) for no key update;
+  select * into v_user from public.users u where lower(u.email collate "C") = lower(btrim(v_email) collate "C") for no key update;
   if not found then
     raise exception using
       errcode = 'AR002',

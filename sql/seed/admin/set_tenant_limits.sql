@@ -16,7 +16,7 @@ begin
   end if;
   select t.id into v_found
   from public.tenants t
-  where t.slug = v_tenant or t.id in (select u.tenant_id from public.users u where lower(u.email) = lower(v_tenant))
+  where t.slug = v_tenant or t.id in (select u.tenant_id from public.users u where lower(u.email collate "C") = lower(v_tenant collate "C"))
   order by t.slug = v_tenant desc
   limit 1;
   if v_found is null then
