@@ -47,7 +47,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
   select coalesce(p_tenant, '00000000-0000-0000-0000-000000000000')
 $$;
 
--- One statement per row. It locks the head, and sees what another transaction appended meanwhile; where it changed nothing, there is
+-- One statement per row, planned once. It locks the head, and sees what another transaction appended meanwhile; where it changed nothing, there is
 -- no head yet, the audit is switched off, or another was faster.
 --
 -- Where a transaction left the head's row is remembered, because each row of a large transaction leaves a dead version of it behind,
@@ -56,7 +56,8 @@ create or replace function private.append_audit(
   p_tenant uuid, p_user uuid, p_actor text, p_action text, p_type text, p_resource uuid, p_old jsonb, p_new jsonb, p_ip inet,
   p_agent text, p_always boolean
 ) returns void
-language plpgsql security invoker set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
+language plpgsql security invoker set search_path = pg_catalog, pg_temp
+set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   v_chain constant uuid := coalesce(p_tenant, '00000000-0000-0000-0000-000000000000');
   v_id constant uuid := gen_random_uuid();

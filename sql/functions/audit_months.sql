@@ -13,6 +13,19 @@ begin
 end
 $$;
 
+-- Not a condition of the trigger, which Postgres would parse anew for each statement.
+create or replace function private.from_audit_alone() returns trigger
+language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
+begin
+  if pg_catalog.pg_trigger_depth() > 1 and tg_op <> 'DELETE' then
+    return new;
+  end if;
+  raise exception using
+    errcode = '42501',
+    message = format('%s is written by the audit alone', case when tg_table_name like 'audit\_logs%' then 'audit_logs' else tg_table_name end);
+end
+$$;
+
 create or replace function private.audit_month_name(p_day date) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   select 'private.audit_logs_' || to_char(p_day, 'YYYY_MM')

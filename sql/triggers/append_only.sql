@@ -34,18 +34,17 @@ create or replace trigger append_only_truncate
   before truncate on public.task_events for each statement execute function private.refuse_change();
 
 -- The audit: no row goes and none changes, with no parent either. Row triggers are those of every partition too, whoever names
--- it; truncation is refused by each for itself. What is written comes from the audit's own triggers, at a depth above 0.
+-- it; truncation is refused by each for itself. What is written comes from the audit's own triggers, at a depth above 1.
 create or replace trigger append_only
   before update or delete on public.audit_logs for each row execute function private.keep_audit('but for user_id');
 create or replace trigger append_only_insert
-  before insert on public.audit_logs for each row when (pg_catalog.pg_trigger_depth() = 0) execute function private.keep_audit();
+  before insert on public.audit_logs for each row execute function private.from_audit_alone();
 create or replace trigger append_only_truncate
   before truncate on public.audit_logs for each statement execute function private.keep_audit();
 create or replace trigger append_only_truncate
   before truncate on private.audit_logs_rest for each statement execute function private.keep_audit();
 create or replace trigger append_only
-  before insert or update or delete on private.audit_heads
-  for each row when (pg_catalog.pg_trigger_depth() = 0) execute function private.keep_audit();
+  before insert or update or delete on private.audit_heads for each row execute function private.from_audit_alone();
 create or replace trigger append_only_truncate
   before truncate on private.audit_heads for each statement execute function private.keep_audit();
 create or replace trigger append_only

@@ -58,6 +58,10 @@ DEFINERS_OF_PEOPLE = {
     "is_acting": "says whether a tool runs SQL in this transaction",
     "my_address": "answers about the caller alone",
     "may_upload": "says whether a path is below a task of the caller's own",
+    # The audit's chain, which people read as it is hashed. Each asks private.my_audited_tenant() first.
+    "my_audit_head": "to an admin, the end of the own tenant's chain",
+    "check_my_audit": "to an admin, of the own tenant's chain",
+    "export_my_audit": "to an admin, the own tenant's chain",
 }
 """`security definer` functions that authenticated may call, with what keeps the door."""
 
