@@ -61,7 +61,7 @@ language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   v_text text := p_text;
 begin
-  -- Whole keys, connection strings (also postgresql://user:password@host), headers, tokens known by their look, and name=value.
+  -- Whole keys, connection strings (a name, a colon and a password before the host), headers, tokens known by their look, and name=value.
   v_text := regexp_replace(v_text, '(-----BEGIN [A-Z ]*PRIVATE KEY-----).*', '\1***');
   v_text := regexp_replace(v_text, '(://[^\s"@/:]*:)[^\s"@]+@', '\1***@', 'g');
   v_text := regexp_replace(v_text, '(authorization\\?["'']?\s*[:=]\s*\\?["'']?(?:[a-z]+\s+)?)[^\s"'',;}\\]+', '\1***', 'gi');

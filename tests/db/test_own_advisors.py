@@ -52,9 +52,6 @@ DEFINERS_OF_PEOPLE = {
     "my_tenant_as_admin": "answers about the caller alone",
     # Reading past the policies, for speed or for order, by the policies' own conditions.
     "search_messages": "asks of each conversation what its policy asks",
-    "my_audit_head": "an admin, of the own tenant's chain",
-    "check_my_audit": "an admin, of the own tenant's chain",
-    "export_my_audit": "an admin, of the own tenant's chain",
     "is_acting": "says whether a tool runs SQL in this transaction",
     "my_address": "answers about the caller alone",
     "may_upload": "says whether a path is below a task of the caller's own",

@@ -129,6 +129,8 @@ async def test_nothing_of_the_workers_environment_is_visible(run: Run) -> None:
         "SHLVL",
         "_",
         "LC_CTYPE",
+        # In the launcher above the command, and no more than the command's own.
+        "AGENT_RUNTIME_COMMAND_ENVIRONMENT",
     }
     assert names <= own
 
