@@ -9,13 +9,22 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from agent_runtime import resources
 from agent_runtime.access import trying
 from agent_runtime.access.accounts import Api
 from agent_runtime.access.matrix import load
+from agent_runtime.db import schema
+from agent_runtime.local import ports
+from agent_runtime.local.api import SupabaseApi
+from agent_runtime.local.service_user import choose_service_user
+from tests.conftest import cloned
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agent_runtime.access.report import Report, Way
     from agent_runtime.local.stack import Stack
+    from tests.conftest import Cluster
 
 # The loop that the stack's processes belong to: the API is stopped and started.
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -42,11 +51,48 @@ async def test_no_cell_is_another_after_the_api_started_again_and_granted_everyt
     assert report.differences == []
 
 
+@pytest.mark.parametrize("each_cluster", [16, 15], ids=["pg16", "pg15"], indirect=True)
+async def test_every_cell_is_as_declared_on_older_versions_of_postgres(
+    each_cluster: Cluster, open_folder: Path
+) -> None:
+    cluster = each_cluster
+    for database in cloned(cluster, "template1"):
+        folder = open_folder / f"api-on-{database.major}"
+        folder.mkdir(mode=0o711)
+        api = SupabaseApi(
+            folder / "api",
+            port=ports.choose(None, taken=set()),
+            database_port=cluster.postgres.port,
+            secrets=cluster.secrets,
+            records=folder,
+            logs=folder,
+            user=choose_service_user(folder / "api"),
+            database=database.name,
+        )
+        # It makes its schemas, ours go on top, and it reads all of it when it starts again.
+        await api.start()
+        await api.stop()
+        with psycopg.connect(database.owner, autocommit=True) as connection:
+            connection.execute((resources.sql() / "local" / "api_schemas.sql").read_bytes())
+        schema.apply(database.owner)
+        await api.start()
+        try:
+            keys = cluster.secrets.publishable_key, cluster.secrets.secret_key.get_secret_value()
+            report = await asyncio.to_thread(everywhere, database.owner, Api(api.url, *keys), ways=("rest",))
+            assert report.differences == []
+            assert len(report.findings) > 1_000
+        finally:
+            await api.stop()
+
+
 async def tried(stack: Stack, only: frozenset[str] | None = None, ways: tuple[Way, ...] = ("sql", "rest")) -> Report:
     api = Api(stack.supabase_url, stack.publishable_key, stack.secret_key)
+    return await asyncio.to_thread(everywhere, stack.database_url, api, only, ways)
 
-    def work() -> Report:
-        with psycopg.connect(stack.database_url, autocommit=True, row_factory=dict_row) as connection:
-            return trying.everywhere(connection, load(), api, only=only, ways=ways)
 
-    return await asyncio.to_thread(work)
+def everywhere(
+    database_url: str, api: Api, only: frozenset[str] | None = None, ways: tuple[Way, ...] = ("sql", "rest")
+) -> Report:
+    """The matrix, tried as the owner of this database and through this API."""
+    with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
+        return trying.everywhere(connection, load(), api, only=only, ways=ways)
