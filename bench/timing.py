@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from agent_runtime.db.store import Store
+
+if TYPE_CHECKING:
+    from agent_runtime.vault.scrub import Scrubber
 
 CALLS_OF_A_RUN = frozenset(
     {"claim", "context", "record_turn", "start_execution", "finish_execution", "add_files", "settle"}
@@ -46,6 +49,10 @@ def timed_store(store: Store, clock: Clock) -> Store:
 class _TimedStore:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
+
+    def without(self, scrubber: Scrubber) -> Store:
+        """See `Store.without`; what a run calls of it is counted too."""
+        return timed_store(self._store.without(scrubber), self._clock)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._store, name)
