@@ -75,6 +75,8 @@ class Scrubber:
         self._bytes: list[_Pattern] = []
         self.longest_bytes = 0
         """No value is written in more bytes than this, as far as can be said."""
+        self._shortest_bytes = 0
+        """Nor in fewer than this, in whatever way: what is shorter needs no look."""
         self.add(values)
 
     def add(self, values: Iterable[str]) -> bool:
@@ -83,10 +85,17 @@ class Scrubber:
         for value in sorted(new, key=len, reverse=True):
             self._learn(value.encode(errors="surrogateescape"))
         self._values |= new
+        known = (*self._plain, *self._letters, *self._unplussed, *self._hex, *self._bytes)
+        self._shortest_bytes = min((len(pattern.data) for pattern in known), default=0)
         return bool(new)
 
     def __bool__(self) -> bool:
         return bool(self._values)
+
+    @property
+    def values(self) -> frozenset[str]:
+        """What it looks for."""
+        return frozenset(self._values)
 
     @property
     def count(self) -> int:
@@ -123,7 +132,7 @@ class Scrubber:
 
     def holds(self, content: bytes) -> bool:
         """Whether a value stands in it."""
-        if not self._values:
+        if not self._values or len(content) < self._shortest_bytes:
             return False
         return any(self._is_in(window) for window in self._windows(content))
 
@@ -142,6 +151,8 @@ class Scrubber:
         """Where values stand, in order and apart."""
         if not self._values:
             return []
+        if len(content) < self._shortest_bytes:
+            return _merged(list(self._at_cuts(content)))
         found: list[tuple[int, int]] = []
         start = 0
         for window in self._windows(content):
