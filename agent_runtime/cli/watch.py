@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.3
 _LONGEST_PAUSE_SECONDS = 3.0
+_ANSWER_SECONDS = 10.0
+"""An API that is just starting may take a request and never answer it: it is asked again."""
 _ASK_FOR_WORKERS_SECONDS = 5.0
 
 T = TypeVar("T")
@@ -132,8 +134,9 @@ class _Workers:
         if self._said or timeline.status != "pending" or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _ASK_FOR_WORKERS_SECONDS
-        with contextlib.suppress(Unavailable):
-            self._said = await say_if_nobody_works(self._person, self._console)
+        with contextlib.suppress(Unavailable, TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._said = await say_if_nobody_works(self._person, self._console)
 
 
 async def _patiently(screen: Screen, ask: Callable[[], Awaitable[T]]) -> T:
@@ -141,9 +144,10 @@ async def _patiently(screen: Screen, ask: Callable[[], Awaitable[T]]) -> T:
     pause_seconds = 2 * POLL_SECONDS
     while True:
         try:
-            answer = await ask()
-        except Unavailable as error:
-            screen.trouble(str(error))
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answer = await ask()
+        except (Unavailable, TimeoutError) as error:
+            screen.trouble(str(error) or f"Supabase does not answer within {_ANSWER_SECONDS:g} s")
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
         else:

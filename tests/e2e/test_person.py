@@ -252,7 +252,7 @@ def watching(person: Person, task_id: uuid.UUID, *, terminal: bool) -> tuple[asy
 
 
 async def shown(written: io.StringIO, text: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         # Colours may stand between two words.
         while text not in clean(written.getvalue()):
             await asyncio.sleep(0.02)
