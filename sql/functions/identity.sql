@@ -1,6 +1,5 @@
 -- Who is asking. Policies call these as (select private.me()), so that they run once per query and not once per row.
 -- They read public.users, not token claims: a deactivated or demoted user is one at once.
-
 --
 -- They cost each query that anybody asks: plpgsql keeps its plans for the session, where a function in SQL is planned anew.
 
