@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
 
 from agent_runtime.local import ports
 from agent_runtime.local.processes import Child, Program
@@ -41,8 +41,8 @@ FLAGS = [
     "--no-first-run",
     "--no-pings",
 ]
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1360, "height": 860}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1360, "height": 860}
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Site:
         *,
         theme: str = "light",
         language: str = "en-US",
-        viewport: Any = None,
+        viewport: ViewportSize | None = None,
     ) -> Page:
         """A page of a new browser context in which `person` is signed in. Close its context afterwards."""
         context = await browser.new_context(
@@ -84,7 +84,12 @@ class Site:
                 headers={"apikey": self.stack.publishable_key},
             )
         kept = answer.raise_for_status().json()
-        script = f"if (!localStorage.getItem('agent-runtime.session') && !sessionStorage.getItem('signed-in-once')) {{ localStorage.setItem('agent-runtime.session', {json.dumps(json.dumps(kept))}); sessionStorage.setItem('signed-in-once', '1') }}"
+        # Once only, so that a test can sign out and see what comes.
+        script = f"""
+            if (!sessionStorage.getItem('signed-in-once')) {{
+              localStorage.setItem('agent-runtime.session', {json.dumps(json.dumps(kept))})
+              sessionStorage.setItem('signed-in-once', '1')
+            }}"""
         await context.add_init_script(script)
 
 
