@@ -49,7 +49,7 @@ select
         -- Of other arguments, if somebody edited them since.
         'counts', d.input_digest = e.input_digest
       )
-      order by d.created_at
+      order by d.created_at, d.id
     ), '[]')
     from public.execution_decisions d
     where d.execution_id = e.id
