@@ -59,6 +59,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/audit_check.sql
 \ir functions/vault.sql
 \ir functions/database_tools.sql
+\ir functions/live.sql
 
 \ir migrations/version_3_audit.sql
 
@@ -99,6 +100,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/vault.sql
 \ir policies/database_tools.sql
 \ir policies/search.sql
+\ir policies/live.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql
