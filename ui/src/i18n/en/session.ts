@@ -70,7 +70,8 @@ export const session = {
     joined: 'You are in {{tenant}} now.',
     leave: 'Leave the team',
     leaveTitle: 'Leave {{tenant}}?',
-    leaveText: 'You go back to your own space. What you made in {{tenant}} stays there. To come back, you need an invitation.',
+    leaveText:
+      'You go back to your own space. What you made in {{tenant}} stays there. To come back, you need an invitation.',
     left: 'You are back in your own space.',
     own: 'This is your own space.',
     look: 'Appearance and language',

@@ -30,8 +30,7 @@ export const session: Same<typeof english> = {
   callback: {
     wait: 'Iniciando sesión…',
     failed: 'No se pudo iniciar la sesión',
-    otherBrowser:
-      'Este enlace ya se usó o se pidió desde otro navegador. Inicia sesión aquí o pide un enlace nuevo.',
+    otherBrowser: 'Este enlace ya se usó o se pidió desde otro navegador. Inicia sesión aquí o pide un enlace nuevo.',
   },
   inactive: {
     title: 'Tu cuenta no está activa',
@@ -73,7 +72,8 @@ export const session: Same<typeof english> = {
     joined: 'Ahora estás en {{tenant}}.',
     leave: 'Salir del equipo',
     leaveTitle: '¿Salir de {{tenant}}?',
-    leaveText: 'Vuelves a tu propio espacio. Lo que hiciste en {{tenant}} se queda allí. Para volver necesitas una invitación.',
+    leaveText:
+      'Vuelves a tu propio espacio. Lo que hiciste en {{tenant}} se queda allí. Para volver necesitas una invitación.',
     left: 'Estás de nuevo en tu propio espacio.',
     own: 'Este es tu propio espacio.',
     look: 'Aspecto e idioma',

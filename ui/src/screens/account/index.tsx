@@ -94,10 +94,7 @@ function SessionCard() {
     },
   })
   return (
-    <Card
-      title={t('account.session')}
-      actions={<Button onClick={() => void signOut()}>{t('common:signOut')}</Button>}
-    >
+    <Card title={t('account.session')} actions={<Button onClick={() => void signOut()}>{t('common:signOut')}</Button>}>
       {timeout && <p className="account-quiet">{t('account.sessionText', { time: duration(timeout) })}</p>}
     </Card>
   )
