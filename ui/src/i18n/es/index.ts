@@ -1,0 +1,10 @@
+import { common } from './common'
+import { session } from './session'
+import { tasks } from './tasks'
+import { task } from './task'
+import { replay } from './replay'
+import { approvals } from './approvals'
+import { files } from './files'
+import { admin } from './admin'
+
+export const es = { common, session, tasks, task, replay, approvals, files, admin }

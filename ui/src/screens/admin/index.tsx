@@ -1,0 +1,5 @@
+import { ScreenHead } from '@/kit/card'
+
+export default function Admin() {
+  return <ScreenHead title="Admin" />
+}

@@ -1,0 +1,5 @@
+import { ScreenHead } from '@/kit/card'
+
+export default function Tasks() {
+  return <ScreenHead title="Tasks" />
+}
