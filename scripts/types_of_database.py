@@ -129,10 +129,11 @@ def text(connection: psycopg.Connection[Any]) -> str:
     """The file. The connection's role must be able to read the catalog, which everybody is."""
     with connection.cursor(row_factory=dict_row) as cursor:
         relations = cursor.execute(_RELATIONS).fetchall()
-        names = {row["oid"]: row["name"] for row in relations}
-        tables = [_table(cursor, row, list(names)) for row in relations if not row["is_view"]]
+        reachable = [row["oid"] for row in relations]
+        tables = [_table(cursor, row, reachable) for row in relations if not row["is_view"]]
         views = [_view(cursor, row) for row in relations if row["is_view"]]
-        functions = [_function(cursor, row, names) for row in cursor.execute(_FUNCTIONS).fetchall()]
+        rows = {row["oid"]: f"{'Views' if row['is_view'] else 'Tables'}'][{quoted(row['name'])}" for row in relations}
+        functions = [_function(cursor, row, rows) for row in cursor.execute(_FUNCTIONS).fetchall()]
     schema = block(
         "public:",
         [
@@ -225,7 +226,7 @@ def _relationships(keys: list[dict[str, Any]]) -> list[str]:
     return [*lines, "        ]"]
 
 
-def _function(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any], names: dict[int, str]) -> list[str]:
+def _function(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any], rows: dict[int, str]) -> list[str]:
     parameters = cursor.execute(_PARAMETERS, [row["oid"]]).fetchall()
     arguments, answered = [], []
     for given in parameters:
@@ -242,7 +243,7 @@ def _function(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any], names
         shape[-1] += "[]"
     elif row["relation"]:
         # A row with all its columns, wherever it comes from.
-        returned = f"Database['public']['Tables'][{quoted(names[row['relation']])}]['Row']"
+        returned = f"Database['public']['{rows[row['relation']]}]['Row']"
         shape.append(f"        Returns: {returned}{'[]' if row['is_set'] else ''}")
     else:
         shape.append(f"        Returns: {_typescript(row['type'], row['is_set'])}")
