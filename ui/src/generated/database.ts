@@ -900,14 +900,14 @@ export type Database = {
         Row: {
           agent_description: string | null
           agent_name: string | null
-          created_at: string | null
+          created_at: string
           full_name: string | null
-          id: string | null
+          id: string
           message_count: number | null
-          status: string | null
+          status: 'active' | 'completed' | 'paused' | 'error'
           task_count: number | null
           title: string | null
-          updated_at: string | null
+          updated_at: string
           username: string | null
         }
         Relationships: []
@@ -915,22 +915,25 @@ export type Database = {
       current_files: {
         Row: {
           conversation_id: string | null
-          created_at: string | null
+          created_at: string
           execution_id: string | null
           expires_at: string | null
           file_hash: string | null
-          file_path: string | null
-          file_size: number | null
-          filename: string | null
-          id: string | null
-          is_stored: boolean | null
-          is_temporary: boolean | null
-          mime_type: string | null
-          original_filename: string | null
+          file_path: string
+          file_size: number
+          /** Path in the task's workspace. */
+          filename: string
+          id: string
+          /** False while Storage has not taken the bytes: the worker that made them has them, and sends them when it can. */
+          is_stored: boolean
+          is_temporary: boolean
+          mime_type: string
+          /** As the person named it, or the last part of filename. */
+          original_filename: string
           task_id: string | null
-          tenant_id: string | null
+          tenant_id: string
           uploaded_by: string | null
-          version: number | null
+          version: number
         }
         Relationships: []
       }
@@ -938,80 +941,86 @@ export type Database = {
         Row: {
           /** Age counts from here: since when the task is in its status. */
           age_from: string | null
-          agent_id: string | null
+          agent_id: string
           agent_name: string | null
           approvals_waiting: number | null
           cancel_requested_at: string | null
           completed_at: string | null
-          conversation_id: string | null
-          created_at: string | null
-          current_phase: number | null
+          conversation_id: string
+          created_at: string
+          current_phase: number
           current_step: number | null
           error_message: string | null
           files_count: number | null
-          id: string | null
+          id: string
           is_mine: boolean | null
           owner_name: string | null
           pause_requested_at: string | null
           phase_title: string | null
-          priority: number | null
-          progress_percentage: number | null
+          priority: number
+          progress_percentage: number
+          /** Not claimable before this time; cleared when it comes. */
           run_after: string | null
           started_at: string | null
-          status: string | null
-          tenant_id: string | null
-          title: string | null
-          total_phases: number | null
-          user_id: string | null
-          wait_reason: string | null
+          status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          tenant_id: string
+          title: string
+          total_phases: number
+          user_id: string
+          wait_reason: 'answer' | 'approval' | 'doubt' | 'children' | 'schedule' | null
         }
         Relationships: []
       }
       tool_statistics: {
         Row: {
           avg_execution_time: number | null
-          category: string | null
-          display_name: string | null
+          category: string
+          display_name: string
           execution_count: number | null
           failed_executions: number | null
-          id: string | null
-          name: string | null
+          id: string
+          name: string
           successful_executions: number | null
-          usage_count: number | null
+          usage_count: number
         }
         Relationships: []
       }
       waiting_executions: {
         Row: {
-          agent_id: string | null
+          agent_id: string
           agent_name: string | null
+          /** While it waits: the end of the time to decide. Once approved: the end of the time to start. */
           approval_expires_at: string | null
           approvals_given: number | null
-          approvals_needed: number | null
+          /** So many different people must approve these very arguments first. */
+          approvals_needed: number
           approved_by_me: boolean | null
-          arguments: Json | null
+          arguments: Json
           asked_at: string | null
-          call_index: number | null
-          category: string | null
-          conversation_id: string | null
+          call_index: number
+          category: string
+          conversation_id: string
           decisions: Json | null
-          display_name: string | null
-          function_schema: Json | null
-          id: string | null
-          input_digest: string | null
+          display_name: string
+          function_schema: Json
+          id: string
+          /** SHA-256, in hex, of input_parameters as jsonb prints it. */
+          input_digest: string
           is_mine: boolean | null
+          /** What the model asked for, where a person edited it before approving. */
           original_arguments: Json | null
           owner_name: string | null
-          security_level: string | null
-          status: string | null
-          step: number | null
-          task_id: string | null
-          task_status: string | null
-          task_title: string | null
-          tenant_id: string | null
-          tool_id: string | null
-          tool_name: string | null
-          user_id: string | null
+          security_level: 'safe' | 'moderate' | 'dangerous'
+          status:
+            'pending' | 'awaiting_approval' | 'running' | 'completed' | 'failed' | 'denied' | 'in_doubt' | 'cancelled'
+          step: number
+          task_id: string
+          task_status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          task_title: string
+          tenant_id: string
+          tool_id: string
+          tool_name: string
+          user_id: string
           /** What the agent said in the turn that asked for the call. */
           why: string | null
         }
