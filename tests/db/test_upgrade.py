@@ -28,7 +28,7 @@ from tests.db.runs import claim, execution_row, finish, start, task_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-        from tests.conftest import Cluster, Database
+    from tests.conftest import Cluster, Database
     from tests.db.impersonation import Connection, Row
     from tests.db.programs import Finished
 
