@@ -104,6 +104,8 @@ export const tasks = {
   },
   row: {
     step: 'Step {{step}}',
+    steps_one: '{{count}} step',
+    steps_other: '{{count}} steps',
     phase: 'Phase {{now}} of {{all}}',
     phaseTitled: 'Phase {{now}} of {{all}}: {{title}}',
     progress: 'Plan of {{title}}',

@@ -108,6 +108,8 @@ export const tasks: Same<typeof english> = {
   },
   row: {
     step: 'Paso {{step}}',
+    steps_one: '{{count}} paso',
+    steps_other: '{{count}} pasos',
     phase: 'Fase {{now}} de {{all}}',
     phaseTitled: 'Fase {{now}} de {{all}}: {{title}}',
     progress: 'Plan de {{title}}',

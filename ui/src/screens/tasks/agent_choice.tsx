@@ -8,32 +8,45 @@ interface Props {
   onChange: (changed: Partial<TaskDraft>) => void
 }
 
-/** Which agent takes the task; what it is for stands below. */
+/** Which agent takes the task. */
 export function AgentChoice({ agents, draft, onChange }: Props) {
   const { t } = useTranslation('tasks')
-  const chosen = draft.agent ? agents?.find((agent) => agent.id === draft.agent) : agents?.[0]
-  const isGone = !!draft.agent && !!agents && !chosen
+  const { chosen, isGone } = choice(agents, draft)
   return (
-    <div className="agent-choice">
-      <select
-        className="control"
-        aria-label={t('new.agent')}
-        aria-invalid={isGone || undefined}
-        aria-describedby="new-task-agent"
-        value={chosen?.id ?? draft.agent ?? ''}
-        onChange={(event) => onChange({ agent: event.target.value })}
-      >
-        {isGone && <option value={draft.agent!}>…</option>}
-        {!agents && <option value={draft.agent ?? ''}>…</option>}
-        {agents?.map((agent) => (
-          <option key={agent.id} value={agent.id}>
-            {agent.name}
-          </option>
-        ))}
-      </select>
-      <p id="new-task-agent" className={isGone ? 'field-error' : 'agent-about'} role={isGone ? 'alert' : undefined}>
-        {isGone ? t('new.goneAgent') : chosen?.description}
-      </p>
-    </div>
+    <select
+      className="control agent-choice"
+      aria-label={t('new.agent')}
+      aria-invalid={isGone || undefined}
+      aria-describedby="new-task-agent"
+      value={chosen?.id ?? draft.agent ?? ''}
+      onChange={(event) => onChange({ agent: event.target.value })}
+    >
+      {(isGone || !agents) && <option value={draft.agent ?? ''}>…</option>}
+      {agents?.map((agent) => (
+        <option key={agent.id} value={agent.id}>
+          {agent.name}
+        </option>
+      ))}
+    </select>
   )
+}
+
+/** What the chosen agent is for, or that it is gone. */
+export function AgentAbout({ agents, draft }: Pick<Props, 'agents' | 'draft'>) {
+  const { t } = useTranslation('tasks')
+  const { chosen, isGone } = choice(agents, draft)
+  return (
+    <p
+      id="new-task-agent"
+      className={isGone ? 'agent-about field-error' : 'agent-about'}
+      role={isGone ? 'alert' : undefined}
+    >
+      {isGone ? t('new.goneAgent') : chosen?.description}
+    </p>
+  )
+}
+
+function choice(agents: Agent[] | undefined, draft: TaskDraft) {
+  const chosen = draft.agent ? agents?.find((agent) => agent.id === draft.agent) : agents?.[0]
+  return { chosen, isGone: !!draft.agent && !!agents && !chosen }
 }

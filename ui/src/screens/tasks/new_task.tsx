@@ -13,7 +13,7 @@ import { Link, useLocation, useSearchParams } from 'wouter'
 import { Button } from '@/kit/button'
 import { Banner, ProblemLine } from '@/kit/states'
 import type { Access } from '@/session/session'
-import { AgentChoice } from './agent_choice'
+import { AgentAbout, AgentChoice } from './agent_choice'
 import { AttachmentList } from './attachment_list'
 import { badLimits, optionsSet, useTaskDraft, type TaskDraft } from './draft'
 import { Options } from './options'
@@ -119,6 +119,7 @@ export function NewTask({ access, handle }: { access: Access; handle: RefObject<
       {!arrived && <ProblemLine error={submit.error} />}
       <div className="new-task-bar">
         <AgentChoice agents={agents} draft={draft} onChange={change} />
+        <AgentAbout agents={agents} draft={draft} />
         <input
           ref={picker}
           type="file"

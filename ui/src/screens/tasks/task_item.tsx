@@ -62,7 +62,11 @@ export function TaskItem({ row, access }: { row: TaskRow; access: Access | undef
       </div>
       <p className="task-figures">
         {!!row.files_count && <span>{t('row.files', { count: row.files_count })}</span>}
-        {!!row.current_step && <span>{t('row.step', { step: row.current_step })}</span>}
+        {!!row.current_step && (
+          <span>
+            {isOver ? t('row.steps', { count: row.current_step }) : t('row.step', { step: row.current_step })}
+          </span>
+        )}
         <Moment at={row.age_from} />
       </p>
       <Actions row={row} canWrite={!!access?.can_write} />
