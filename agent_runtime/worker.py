@@ -26,6 +26,7 @@ from agent_runtime.interrupt import Interrupt, StopReason, cancel_all
 from agent_runtime.janitor import sweep_files
 from agent_runtime.lease import LeaseKeeper
 from agent_runtime.lease_book import News
+from agent_runtime.model_watch import watch_model
 from agent_runtime.pulse import clock
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
@@ -79,7 +80,13 @@ class Worker:
         try:
             # Around everything else: leases are renewed until the tasks were given back.
             async with self._keeper.running(self._hear):
-                duties = [self._keeper.watch(), self._reap_for_ever(), self._sweep_for_ever(), self._listen_for_ever()]
+                duties = [
+                    self._keeper.watch(),
+                    self._reap_for_ever(),
+                    self._sweep_for_ever(),
+                    self._listen_for_ever(),
+                    self._watch_for_ever(),
+                ]
                 async with _background(*duties):
                     try:
                         await self._claim_until_stopped(drain)
@@ -229,6 +236,9 @@ class Worker:
         raise ConfigError(
             "the database was upgraded to a newer schema: restart this worker with a newer release"
         ) from None
+
+    async def _watch_for_ever(self) -> None:
+        await watch_model(self._store, self._settings)
 
     async def _sweep_for_ever(self) -> None:
         while True:

@@ -45,7 +45,7 @@ select
     select coalesce(jsonb_agg(
       jsonb_build_object(
         'id', d.id, 'user_id', d.user_id, 'name', private.decider_name(d.id), 'is_me', d.user_id = (select private.me()),
-        'verdict', d.verdict, 'reason', d.reason, 'created_at', d.created_at,
+        'verdict', d.verdict, 'input_digest', d.input_digest, 'reason', d.reason, 'created_at', d.created_at,
         -- Of other arguments, if somebody edited them since.
         'counts', d.input_digest = e.input_digest
       )
