@@ -47,7 +47,8 @@ _EXECUTION_COLUMNS = (
 )
 # A call by itself, with what a person wants to know before deciding.
 _CALL_COLUMNS = _EXECUTION_COLUMNS.replace("tools(name)", "tools(name, function_schema)") + (
-    ", tasks(title, user_id, status), messages(content, created_at)"
+    # By its foreign key, since files, too, lead from a call to a task.
+    ", tasks!tool_executions_task_id_fkey(title, user_id, status), messages(content, created_at)"
 )
 _MOST_REASON_BYTES = 65_536
 

@@ -1,4 +1,4 @@
-"""Agents, tools, configuration, health and the audit by the commands and the real API: as a user, an admin, an operator."""
+"""Agents, tools, configuration, health and the audit by commands and the real API: as user, admin, operator."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def test_lists_find_and_say_who_decided(stack: Stack, run: Run, people: tuple[Se
 
     asyncio.run(ask())
     (call,) = [call for call in told(run(admin, "approvals", "--json")) if call["task_id"] == task["id"]]
-    assert run(admin, "tasks", "approve", call["id"], "--reason", "It is harmless")[0] == 0
+    approved = run(admin, "tasks", "approve", call["id"], "--reason", "It is harmless")
+    assert approved[0] == 0, approved
     (call,) = [call for call in told(run(user, "approvals", "--json")) if call["task_id"] == task["id"]]
     (decision,) = call["decisions"]
     assert (decision["name"], decision["is_me"], decision["reason"]) == ("Ada the Admin", False, "It is harmless")
