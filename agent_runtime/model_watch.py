@@ -23,7 +23,7 @@ log = structlog.get_logger()
 LOOK_SECONDS = 10.0
 TELL_SECONDS = 30.0
 ANSWER_SECONDS = 5.0
-MOST_MODELS = 500
+MOST_MODELS = 200
 STAND_IN_MARK = "agent-runtime-scripted"
 """Is in the version of our scripted model server."""
 
@@ -39,26 +39,31 @@ async def watch_model(store: Store, settings: Settings, look_seconds: float = LO
     told_at = 0.0
     missing: list[str] = []
     url = settings.model_url
-    while True:
-        try:
-            if settings.model_url is None and (url is None or clock() - told_at >= TELL_SECONDS):
-                url = str((await store.config())["config"].get("ollama_base_url") or "")
-            health = await look_at(url or "", settings.model)
-            if health != told or clock() - told_at >= TELL_SECONDS:
-                answer = await store.report(health)
-                told, told_at = health, clock()
-                if answer["missing"] != missing:
+    async with open_client() as client:
+        while True:
+            try:
+                if settings.model_url is None and (url is None or clock() - told_at >= TELL_SECONDS):
+                    url = str((await store.config())["config"].get("ollama_base_url") or "")
+                health = await look_at(client, url or "", settings.model)
+                if health != told or clock() - told_at >= TELL_SECONDS:
+                    answer = await store.report(health)
+                    told, told_at = health, clock()
+                    if answer["missing"] and answer["missing"] != missing:
+                        log.warning("the model server has not all models that agents want", missing=answer["missing"])
                     missing = answer["missing"]
-                    if missing:
-                        log.warning("the model server has not all models that agents want", missing=missing)
-        except (psycopg.errors.UndefinedFunction, SchemaDiffers):
-            return
-        except (AgentRuntimeError, psycopg.Error) as error:
-            log.debug("the model server's state is told later", error=str(error))
-        await asyncio.sleep(look_seconds)
+            except (psycopg.errors.UndefinedFunction, SchemaDiffers):
+                return
+            except (AgentRuntimeError, psycopg.Error) as error:
+                log.debug("the model server's state is told later", error=str(error))
+            await asyncio.sleep(look_seconds)
 
 
-async def look_at(url: str, model: str | None) -> Health:
+def open_client() -> httpx.AsyncClient:
+    """One for all looks, since making one reads the certificates; no connection is kept, which could go stale."""
+    return httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=httpx.Limits(max_keepalive_connections=0))
+
+
+async def look_at(client: httpx.AsyncClient, url: str, model: str | None) -> Health:
     """What `worker_report` takes: `{"model_url", "reachable", "version", "stand_in", "models", "model", "error"}`."""
     health: Health = {
         "model_url": without_credentials(url),
@@ -71,10 +76,9 @@ async def look_at(url: str, model: str | None) -> Health:
     }
     base = url.rstrip("/")
     try:
-        async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
-            version = (await client.get(f"{base}/api/version")).raise_for_status().json()["version"]
-            listed = (await client.get(f"{base}/api/tags")).raise_for_status().json().get("models") or []
-            models = sorted(str(entry["name"])[:200] for entry in listed)[:MOST_MODELS]
+        version = (await client.get(f"{base}/api/version")).raise_for_status().json()["version"]
+        listed = (await client.get(f"{base}/api/tags")).raise_for_status().json().get("models") or []
+        models = sorted(str(entry["name"])[:200] for entry in listed)[:MOST_MODELS]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as error:
         return health | {"error": type(error).__name__}
     version = str(version)[:100]

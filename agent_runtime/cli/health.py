@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.text import Text
 
 from agent_runtime.cli import app
@@ -30,8 +31,6 @@ def health(as_json: Json = False) -> None:
     else:
         _print(make_console(), found)
     if any(part["problem"] not in HARMLESS for part in _problems(found)):
-        import typer
-
         raise typer.Exit(1)
 
 

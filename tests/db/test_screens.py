@@ -216,3 +216,16 @@ def test_status_says_why_nothing_moves(connection: Connection, people: People) -
     assert status["model"] == {"reachable": None, "stand_in": False, "missing": []}
     assert status["schema_version"] == 4
     assert one(connection, "select now() = %s::timestamptz as same", status["server_time"])["same"]
+
+
+def test_each_way_to_see_a_task_is_read_from_its_index_in_order(connection: Connection, people: People) -> None:
+    # So small a table would be read whole, and sorted.
+    connection.execute("set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off")
+    for column, index in (("user_id", "idx_tasks_user_created"), ("tenant_id", "idx_tasks_tenant_created")):
+        rows = many(
+            connection,
+            f"explain select id from public.tasks where {column} = gen_random_uuid()"
+            " and (created_at, id) < (now(), gen_random_uuid()) order by created_at desc, id desc limit 50",
+        )
+        plan = "\n".join(row["QUERY PLAN"] for row in rows)
+        assert index in plan and "Sort" not in plan, plan

@@ -206,3 +206,25 @@ def test_health_names_what_is_wrong_and_what_to_do(
     assert (code, f"host-{worker}\t7\t1.2\tpostgres\tworking\t0/4\t" in out) == (0, True), out
     with psycopg.connect(stack.worker_database_url, autocommit=True) as connection:
         connection.execute("select worker_stopped(%s)", [worker])
+
+
+def test_a_file_goes_to_a_conversation_at_home_while_one_works_elsewhere(
+    stack: Stack, run: Run, people: tuple[Session, Session, Session], tmp_path: Path
+) -> None:
+    user, _, operator = people
+    first = told(run(operator, "submit", "At home", "--json"))
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute(
+            "update public.users set tenant_id = (select tenant_id from public.users where id = %s) where id = %s",
+            [user.user_id, operator.user_id],
+        )
+    (tmp_path / "note.txt").write_text("still mine", encoding="utf-8")
+    there = ["--conversation", first["conversation_id"], "--file", str(tmp_path / "note.txt")]
+    task = told(run(operator, "submit", "And this", *there, "--json"))
+    assert [file["filename"] for file in told(run(operator, "files", "list", task["id"], "--json"))] == ["note.txt"]
+    assert run(operator, "files", "get", task["id"], "note.txt", "--output", str(tmp_path / "got"))[0] == 0
+    assert (tmp_path / "got" / "note.txt").read_text(encoding="utf-8") == "still mine"
+    nobodys = run(operator, "submit", "x", "--conversation", str(uuid.uuid4()), *there[2:])
+    assert (nobodys[0], "there is no conversation" in nobodys[2]) == (2, True), nobodys
+    for one in (first, task):
+        assert run(operator, "tasks", "cancel", one["id"])[0] == 0

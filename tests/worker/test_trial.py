@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent_runtime.db.store import open_store
-from agent_runtime.model_watch import look_at, watch_model, without_credentials
+from agent_runtime.model_watch import look_at, open_client, watch_model, without_credentials
 from tests.worker.conftest import Desk, Office, see
 from tests.worker.test_contract import address_of
 
@@ -89,8 +89,9 @@ async def test_a_worker_says_how_its_model_server_is(desk: Desk, office: Office,
 
 async def test_a_workers_look_holds_no_secret(desk: Desk, office: Office) -> None:
     assert without_credentials("https://me:pw@host:1/v1?key=x#y") == "https://host:1/v1"
-    assert (await look_at("http://me:pw@127.0.0.1:9", None))["model_url"] == "http://127.0.0.1:9"
-    assert (await look_at("nonsense", None))["reachable"] is False
+    async with open_client() as client:
+        assert (await look_at(client, "http://me:pw@127.0.0.1:9", None))["model_url"] == "http://127.0.0.1:9"
+        assert (await look_at(client, "nonsense", None))["reachable"] is False
 
 
 async def test_a_worker_that_works_reports_by_itself(desk: Desk, office: Office) -> None:
