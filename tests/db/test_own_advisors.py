@@ -42,7 +42,7 @@ DEFINERS_OF_PEOPLE = {
     "remove_user": "an admin, of a member of the own tenant; never the last admin",
     "transfer_ownership": "an admin, between members of the own tenant",
     "rename_tenant": "an admin, of the own tenant",
-    # The platform. Each begins with private.require_operator() or private.myself(), and refuses while a tool acts for somebody.
+    # The platform. Each begins with private.require_operator() or private.myself(), and refuses while a tool acts.
     "my_access": "answers about the caller alone",
     "runtime_health": "an admin, of the own tenant, and an operator",
     "set_configuration": "an operator",
