@@ -30,6 +30,7 @@ NAMES = (
     "scale",
     "workspace_travel",
     "rls",
+    "live_streams",
 )
 
 WIDTH = 150

@@ -75,6 +75,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/notify.sql
 \ir triggers/usage.sql
 \ir triggers/audit.sql
+\ir triggers/realtime.sql
 
 \ir views/conversation_details.sql
 \ir views/tool_statistics.sql
@@ -101,6 +102,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/database_tools.sql
 \ir policies/search.sql
 \ir policies/live.sql
+\ir policies/realtime.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql
