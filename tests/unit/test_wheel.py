@@ -23,7 +23,7 @@ def test_a_wheel_carries_the_sql_the_tools_and_the_examples_inside_the_package(t
     assert in_wheel("sql", "*.sql", "_sql") <= names
     assert in_wheel("tools", "*.py", "_tools") <= names
     assert in_wheel("examples", "*.csv", "_examples") <= names
-    assert in_wheel("agent_runtime/local/supabase_api", "*.json", "local/supabase_api") <= names
+    assert in_wheel("agent_runtime/local/supabase_api", "*.*", "local/supabase_api") <= names
 
 
 def in_wheel(folder: str, pattern: str, inside: str) -> set[str]:
