@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import a_tool_that_asks, new_person, take, worker_connection
-from tests.ui.conftest import PHONE, violations_in_both_themes
+from tests.ui.conftest import DESKTOP, PHONE, violations_in_both_themes
 from tests.ui.injection import EVERYTHING, FILENAMES, TEXTS
 
 if TYPE_CHECKING:
@@ -81,6 +81,12 @@ async def test_a_task_is_given_with_its_files_and_is_in_the_list(site: Site, bro
     await expect(attached(page, "rentals.csv").get_by_text("Uploaded")).to_be_visible()
     await give_by_event(page, "drop", "RENTALS.csv", "other\n")
     await expect(attached(page, "RENTALS-2.csv").get_by_text("Uploaded")).to_be_visible()
+    await page.set_viewport_size(PHONE)
+    await give_by_event(page, "paste", "n" * 180 + ".txt", "")
+    await expect(attached(page, "nnn").get_by_text("Uploaded")).to_be_visible()
+    assert await fits(page)
+    await page.set_viewport_size(DESKTOP)
+    await page.get_by_role("button", name="Take nnn").click()
     await give_by_event(page, "paste", "empty.txt", "")
     await expect(attached(page, "empty.txt").get_by_text("Uploaded")).to_be_visible()
     await page.get_by_role("button", name="Take empty.txt off").click()
