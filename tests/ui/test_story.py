@@ -1,4 +1,4 @@
-"""The web UI from beginning to end, as a person uses it: a real worker, a real Chromium, and a model that follows a script."""
+"""The web UI from beginning to end: a real worker, a real Chromium, and a model that follows a script."""
 
 from __future__ import annotations
 
