@@ -26,11 +26,8 @@ from agent_runtime.interrupt import Interrupt, StopReason, cancel_all
 from agent_runtime.janitor import sweep_files
 from agent_runtime.lease import LeaseKeeper
 from agent_runtime.lease_book import News
-<<<<<<< HEAD
 from agent_runtime.live_answers import LiveAnswers
-=======
 from agent_runtime.model_watch import watch_model
->>>>>>> dbui
 from agent_runtime.pulse import clock
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
@@ -96,11 +93,8 @@ class Worker:
                     self._reap_for_ever(),
                     self._sweep_for_ever(),
                     self._listen_for_ever(),
-<<<<<<< HEAD
                     self._answers.publish(),
-=======
                     self._watch_for_ever(),
->>>>>>> dbui
                 ]
                 async with _background(*duties):
                     try:

@@ -95,13 +95,8 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
             raise
 
 
-<<<<<<< HEAD
 async def _serve(stack: Stack, console: Console, progress: Progress, *, with_worker: bool, with_web: bool) -> None:
-    from agent_runtime.local.first_user import sign_in_first_user
-=======
-async def _serve(stack: Stack, console: Console, progress: Progress, *, with_worker: bool) -> None:
     from agent_runtime.local.first_user import make_operator, sign_in_first_user
->>>>>>> dbui
     from agent_runtime.local.supervisor import keep_alive
 
     try:
