@@ -101,7 +101,7 @@ def test_a_wheel_carries_the_sql_the_tools_the_examples_and_the_web_ui_inside_th
     assert in_wheel("sql", "*.sql", "_sql") <= names
     assert in_wheel("tools", "*.py", "_tools") <= names
     assert in_wheel("examples", "*.csv", "_examples") <= names
-    assert in_wheel("agent_runtime/local/supabase_api", "*.json", "local/supabase_api") <= names
+    assert in_wheel("agent_runtime/local/supabase_api", "*.*", "local/supabase_api") <= names
     assert {"agent_runtime/_ui/index.html", "agent_runtime/_ui/stamp.json"} <= names
     scripts = {name for name in names if name.startswith("agent_runtime/_ui/assets/") and name.endswith(".js")}
     assert scripts
