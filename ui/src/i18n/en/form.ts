@@ -25,6 +25,8 @@ export const form = {
   emptyText: 'empty text',
   hiddenCharacters_one: 'A hidden character is spelled out below.',
   hiddenCharacters_other: '{{count}} hidden characters are spelled out below.',
+  added: 'added:',
+  removed: 'removed:',
   unreadable: {
     empty: 'This is empty. An empty object is {}.',
     notJson: 'This is not JSON: {{detail}}',

@@ -28,6 +28,8 @@ export const form: Same<typeof english> = {
   emptyText: 'texto vacío',
   hiddenCharacters_one: 'Hay un carácter oculto; abajo se escribe con su código.',
   hiddenCharacters_other: 'Hay {{count}} caracteres ocultos; abajo se escriben con su código.',
+  added: 'añadido:',
+  removed: 'quitado:',
   unreadable: {
     empty: 'Está vacío. Un objeto vacío es {}.',
     notJson: 'No es JSON: {{detail}}',
