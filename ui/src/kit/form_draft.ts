@@ -14,7 +14,7 @@ export interface FormDraft {
 /** Why a draft is no value (yet): its JSON text, or that of the field at `at`, cannot be read. */
 export interface Unreadable {
   at: string
-  problem: 'empty' | 'notJson' | 'notObject'
+  problem: 'empty' | 'notJson' | 'notObject' | 'inexact'
   detail: string
 }
 
@@ -27,15 +27,19 @@ export function valueOf(draft: FormDraft): { value: JsonObject } | { unreadable:
   if (draft.mode === 'form') {
     const [place, text] = Object.entries(draft.texts)[0] ?? []
     if (place === undefined) return { value: draft.value }
-    const read = readJson(text!)
-    return { unreadable: { at: place, problem: 'notJson', detail: 'detail' in read ? read.detail : '' } }
+    return { unreadable: unreadable(place, readJson(text!)) }
   }
   if (!draft.text.trim()) return { unreadable: { at: '', problem: 'empty', detail: '' } }
   const read = readJson(draft.text)
-  if ('detail' in read) return { unreadable: { at: '', problem: 'notJson', detail: read.detail } }
+  if ('detail' in read) return { unreadable: unreadable('', read) }
   if (typeof read.value !== 'object' || read.value === null || Array.isArray(read.value))
     return { unreadable: { at: '', problem: 'notObject', detail: '' } }
   return { value: read.value }
+}
+
+function unreadable(place: string, read: ReturnType<typeof readJson>): Unreadable {
+  if (!('detail' in read)) return { at: place, problem: 'notJson', detail: '' }
+  return { at: place, problem: read.inexact ? 'inexact' : 'notJson', detail: read.detail }
 }
 
 /** The draft in the other mode; unchanged where that would lose what was typed. */
@@ -67,9 +71,27 @@ export function typedJson(draft: FormDraft, place: string, text: string): FormDr
   return changed(draft, place, read.value)
 }
 
-export function readJson(text: string): { value: Json } | { detail: string } {
+/** The first number of a JSON text that a browser would keep as another one, as an id of twenty digits. */
+export function inexactNumber(text: string): string | undefined {
+  const numbers = text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').match(/-?\d+(\.\d+)?([eE][+-]?\d+)?/g) ?? []
+  return numbers.find((one) => {
+    const digits = one
+      .replace(/[eE].*$/, '')
+      .replaceAll(/[-.]/g, '')
+      .replace(/^0+/, '')
+      .replace(/0+$/, '')
+    return (
+      digits.length > 15 &&
+      !String(Number(one)).replaceAll(/[-.]/g, '').replace(/e.*$/, '').replace(/^0+/, '').startsWith(digits)
+    )
+  })
+}
+
+export function readJson(text: string): { value: Json } | { detail: string; inexact?: boolean } {
   try {
-    return { value: JSON.parse(text) as Json }
+    const value = JSON.parse(text) as Json
+    const inexact = inexactNumber(text)
+    return inexact ? { detail: inexact, inexact: true } : { value }
   } catch (error) {
     return { detail: error instanceof Error ? error.message : String(error) }
   }

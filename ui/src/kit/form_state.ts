@@ -60,7 +60,7 @@ export function useWrongWords() {
       },
       unreadable: (draft: FormDraft, place: string): string => {
         const now = valueOf({ ...draft, texts: { [place]: draft.texts[place]! } })
-        return 'unreadable' in now ? t('unreadable.notJson', { detail: now.unreadable.detail }) : ''
+        return 'unreadable' in now ? t(`unreadable.${now.unreadable.problem}`, { detail: now.unreadable.detail }) : ''
       },
       draft: draftWords,
     }

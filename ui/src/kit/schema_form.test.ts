@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { changed, switched, toDraft, typedJson, valueAt, valueOf } from './form_draft'
+import { changed, inexactNumber, switched, toDraft, typedJson, valueAt, valueOf } from './form_draft'
 import { argumentsSchema, at, numberTyped, same, shapeOf, wrongIn, type Json, type Schema } from './schema'
 
 const object = (properties: Record<string, Schema>, more: Schema = {}): Schema => ({
@@ -140,6 +140,18 @@ describe('a draft', () => {
     expect(numberTyped('')).toBeUndefined()
     for (const text of ['1.', '-', '0x10', 'Infinity', '1e999', '12345678901234567890', '٣'])
       expect(numberTyped(text)).toBe(text)
+  })
+  it('does not let a browser round a number', () => {
+    expect(inexactNumber('{"id": 12345678901234567890}')).toBe('12345678901234567890')
+    expect(inexactNumber('[0.12345678901234567891]')).toBe('0.12345678901234567891')
+    for (const text of [
+      '{"id": "12345678901234567890"}',
+      '[1e300, 0.1, 9007199254740991, 10000000000000000000000, -3.5]',
+      '{"12345678901234567890": 1}',
+    ])
+      expect(inexactNumber(text)).toBeUndefined()
+    const typed = { ...switched(toDraft({})), text: '{"id": 12345678901234567890}' }
+    expect(valueOf(typed)).toMatchObject({ unreadable: { problem: 'inexact' } })
   })
   it('compares without regard to the order of keys', () => {
     expect(same({ a: 1, b: [1, { c: null }] }, { b: [1, { c: null }], a: 1 })).toBe(true)

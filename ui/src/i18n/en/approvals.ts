@@ -24,6 +24,8 @@ export const approvals = {
   noWhy: 'The agent gave no reason.',
   arguments: 'What would run',
   argumentsRan: 'The arguments',
+  inexact:
+    'This holds the number {{number}}, which has more digits than a browser keeps exactly. It is shown as it is; edit it by the command line: agent-runtime tasks approve --edit',
   edited: 'Somebody edited the arguments: − is what the agent asked for, + what would run.',
   expires: 'Expires in {{time}}',
   expired: 'The time to decide is over',

@@ -31,6 +31,7 @@ export const form = {
     empty: 'This is empty. An empty object is {}.',
     notJson: 'This is not JSON: {{detail}}',
     notObject: 'This has to be an object: { "name": value }',
+    inexact: 'The number {{detail}} has more digits than a browser keeps exactly. Use the command line for it.',
     first: 'Correct this first; nothing that you typed is lost.',
     atField: 'The field {{at}} is not JSON yet.',
   },

@@ -27,6 +27,8 @@ export const approvals: Same<typeof english> = {
   noWhy: 'El agente no dio ningún motivo.',
   arguments: 'Lo que se ejecutaría',
   argumentsRan: 'Los argumentos',
+  inexact:
+    'Contiene el número {{number}}, con más cifras de las que un navegador guarda con exactitud. Se muestra tal cual; modifíquelo en la línea de comandos: agent-runtime tasks approve --edit',
   edited: 'Alguien modificó los argumentos: − es lo que pidió el agente, + lo que se ejecutaría.',
   expires: 'Caduca en {{time}}',
   expired: 'El plazo para decidir ha terminado',

@@ -34,6 +34,8 @@ export const form: Same<typeof english> = {
     empty: 'Está vacío. Un objeto vacío es {}.',
     notJson: 'No es JSON: {{detail}}',
     notObject: 'Tiene que ser un objeto: { "nombre": valor }',
+    inexact:
+      'El número {{detail}} tiene más cifras de las que un navegador guarda con exactitud. Use la línea de comandos.',
     first: 'Corrija esto primero; no se pierde nada de lo escrito.',
     atField: 'El campo {{at}} aún no es JSON.',
   },

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { Button } from '@/kit/button'
 import { Changes } from '@/kit/changes'
 import { Field } from '@/kit/field'
-import { toDraft, valueOf } from '@/kit/form_draft'
+import { inexactNumber, toDraft, valueOf } from '@/kit/form_draft'
 import { useFormProblem } from '@/kit/form_state'
 import { useNotices } from '@/kit/notices'
 import { same, type Schema } from '@/kit/schema'
@@ -146,6 +146,7 @@ export function Approving({ call, schema }: { call: Call; schema: Schema }) {
         ) : (
           <Button
             icon={<Pencil size={16} aria-hidden />}
+            disabled={!!inexactNumber(call.arguments_text)}
             onClick={() => keep({ edited: toDraft(call.arguments), digest: call.input_digest })}
           >
             {t('edit')}

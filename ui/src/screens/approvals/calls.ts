@@ -35,6 +35,8 @@ export interface Call {
   why: string | null
   arguments: JsonObject
   original_arguments: JsonObject | null
+  /** The arguments as the database writes them: numbers in it may have more digits than a browser keeps. */
+  arguments_text: string
   input_digest: string
   asked_at: string | null
   approval_expires_at: string | null
@@ -54,6 +56,7 @@ export interface ListedCall extends Call {
 
 const EVERY_MS = 4_000
 const AT_ONCE = 500
+const WAITING = '*, arguments_text:arguments::text'
 export const OPEN = ['awaiting_approval', 'in_doubt']
 
 /** What waits for this person, over all tasks: those first whose time is over first, new ones behind what is being read. */
@@ -70,7 +73,7 @@ export function useWaitingCalls() {
       const rows = (await ask(
         supabase
           .from('waiting_executions')
-          .select()
+          .select(WAITING)
           .order('approval_expires_at', { nullsFirst: true })
           .order('task_id')
           .order('step')
@@ -119,14 +122,14 @@ export function useCall(id: string) {
     refetchInterval: (query) => (!query.state.data || OPEN.includes(query.state.data.status) ? EVERY_MS : false),
     refetchOnWindowFocus: 'always',
     queryFn: async (): Promise<Call> => {
-      const [row] = (await ask(supabase.from('waiting_executions').select().eq('id', id))) as unknown as Call[]
+      const [row] = (await ask(supabase.from('waiting_executions').select(WAITING).eq('id', id))) as unknown as Call[]
       return row ? waiting(row) : await decidedCall(supabase, id, me)
     },
   })
 }
 
-const COLUMNS = `id, status, task_id, step, input_parameters, original_parameters, input_digest, error_message, approval_expires_at,
-  approvals_needed, tools(name, display_name, security_level, function_schema), tasks(title, status, user_id),
+const COLUMNS = `id, status, task_id, step, input_parameters, arguments_text:input_parameters::text, original_parameters, input_digest, error_message, approval_expires_at,
+  approvals_needed, tools(name, display_name, security_level, function_schema), tasks!tool_executions_task_id_fkey(title, status, user_id),
   messages(content, created_at), execution_decisions(id, user_id, verdict, reason, created_at, input_digest)`
 
 interface ExecutionRow {
@@ -135,6 +138,7 @@ interface ExecutionRow {
   task_id: string
   step: number
   input_parameters: JsonObject
+  arguments_text: string
   original_parameters: JsonObject | null
   input_digest: string
   error_message: string | null
@@ -185,6 +189,7 @@ async function decidedCall(supabase: Supabase, id: string, me: string | undefine
     why: row.messages?.content ?? null,
     arguments: row.input_parameters,
     original_arguments: row.original_parameters,
+    arguments_text: row.arguments_text,
     input_digest: row.input_digest,
     asked_at: row.messages?.created_at ?? null,
     approval_expires_at: row.approval_expires_at,

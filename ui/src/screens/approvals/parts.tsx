@@ -8,6 +8,7 @@ import { absolute, Moment } from '@/kit/figures'
 import { Markdown } from '@/kit/markdown'
 import { ExactText, ExactWord } from '@/kit/exact_text'
 import { hiddenCount } from '@/kit/exact'
+import { inexactNumber } from '@/kit/form_draft'
 import { Badge } from '@/kit/status'
 import { OPEN, type Call, type Decision } from './calls'
 
@@ -111,10 +112,18 @@ function DecisionLine({ decision }: { decision: Decision }) {
 export function Arguments({ call }: { call: Call }) {
   const { t } = useTranslation('approvals')
   const label = OPEN.includes(call.status) ? t('arguments') : t('argumentsRan')
+  const inexact = inexactNumber(call.arguments_text)
   return (
     <section className="decide-part">
       <h3 className="decide-label">{label}</h3>
-      <SchemaView schema={argumentsSchema(call.function_schema)} value={call.arguments} label={label} />
+      {inexact ? (
+        <>
+          <p className="field-error">{t('inexact', { number: inexact })}</p>
+          <ExactText text={call.arguments_text} label={label} />
+        </>
+      ) : (
+        <SchemaView schema={argumentsSchema(call.function_schema)} value={call.arguments} label={label} />
+      )}
       {call.original_arguments && (
         <>
           <p className="field-hint">{t('edited')}</p>
