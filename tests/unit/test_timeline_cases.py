@@ -1,4 +1,4 @@
-"""The fold of the terminal and the fold of the web UI agree: both are held against the same cases (`ui/src/live/fold.test.ts`)."""
+"""The fold of the terminal and that of the web UI agree: `ui/src/live/fold.test.ts` holds it against the same cases."""
 
 from __future__ import annotations
 
