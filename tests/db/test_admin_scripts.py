@@ -289,12 +289,12 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
     *(
         (CONFIGURE, {"key": f"'{key}'", "value": f"'{given}'"}, said)
         for key, given, said in (
-            ("ollama_base_url", "localhost:11434", "is no URL"),
-            ("ollama_base_url", "ftp://x", "is no URL"),
-            ("ollama_base_url", "http://", "is no URL"),
-            ("ollama_base_url", "http://user:secret@host", "is no URL"),
-            ("default_model", "a model", "is no name of a model"),
-            ("default_model", "default", "is no name of a model"),
+            ("ollama_base_url", "localhost:11434", "is not a URL"),
+            ("ollama_base_url", "ftp://x", "is not a URL"),
+            ("ollama_base_url", "http://", "is not a URL"),
+            ("ollama_base_url", "http://user:secret@host", "is not a URL"),
+            ("default_model", "a model", "is not a name of a model"),
+            ("default_model", "default", "is not a name of a model"),
             ("max_conversation_history", "0", "from 1 to 10000"),
             ("max_conversation_history", "ten", "from 1 to 10000"),
             ("file_upload_max_size", "100MB", "from 1 to 5368709120"),
