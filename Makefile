@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format access bench audit secrets lock clean system-demo system-test
+.PHONY: help demo up test check format access types bench audit secrets lock clean system-demo system-test
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ format: $(VENV)/.dev ## Format the Python sources
 
 access: $(VENV)/.dev ## Make docs/access.md from sql/access.yaml
 	@$(BIN)/python -m agent_runtime.access.page
+
+types: $(VENV)/.dev ## Make the web UI's types from the database and the events
+	@PYTHONPATH=. $(BIN)/python scripts/ui_types.py
 
 bench: $(VENV)/.bench ## Run the benchmarks, beside other queues and runtimes, and print their tables
 	@$(BIN)/python -m bench

@@ -58,7 +58,11 @@ class TaskRow(_Row):
 
 
 class EventRow(_Row):
-    """A row of `task_events`: what happened, naming the rows that it happened to."""
+    """A row of `task_events`: what happened, naming the rows that it happened to.
+
+    Its kinds and their payloads are those of agent_runtime/events.py; one that only a newer database writes is a row
+    all the same.
+    """
 
     id: int
     kind: str
