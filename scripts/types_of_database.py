@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -61,6 +61,13 @@ from pg_attribute a
 join pg_type t on t.oid = a.atttypid
 where a.attrelid = %s::oid and a.attnum > 0 and not a.attisdropped
 order by a.attname collate "C"
+"""
+_DEFINITION = "select pg_get_viewdef(%s::oid) as definition"
+_ORIGIN = """
+select c.relname as relation, a.attname as name
+from pg_class c
+join pg_attribute a on a.attrelid = c.oid
+where c.oid = %s::oid and c.relkind in ('r', 'p') and a.attnum = %s
 """
 _CHECKS = """
 select a.attname as name, pg_get_constraintdef(k.oid) as definition
@@ -129,10 +136,11 @@ def text(connection: psycopg.Connection[Any]) -> str:
     """The file. The connection's role must be able to read the catalog, which everybody is."""
     with connection.cursor(row_factory=dict_row) as cursor:
         relations = cursor.execute(_RELATIONS).fetchall()
-        names = {row["oid"]: row["name"] for row in relations}
-        tables = [_table(cursor, row, list(names)) for row in relations if not row["is_view"]]
+        reachable = [row["oid"] for row in relations]
+        tables = [_table(cursor, row, reachable) for row in relations if not row["is_view"]]
         views = [_view(cursor, row) for row in relations if row["is_view"]]
-        functions = [_function(cursor, row, names) for row in cursor.execute(_FUNCTIONS).fetchall()]
+        rows = {row["oid"]: f"{'Views' if row['is_view'] else 'Tables'}'][{quoted(row['name'])}" for row in relations}
+        functions = [_function(cursor, row, rows) for row in cursor.execute(_FUNCTIONS).fetchall()]
     schema = block(
         "public:",
         [
@@ -165,8 +173,33 @@ def _table(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any], reachabl
 
 
 def _view(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any]) -> list[str]:
-    shapes = [_shape("Row", _columns(cursor, row["oid"], ()), "select"), _relationships([])]
+    origins = _origins(cursor, row["oid"])
+    columns = [
+        replace(origins[own.name], says=own.says or origins[own.name].says) if own.name in origins else own
+        for own in _columns(cursor, row["oid"], ())
+    ]
+    shapes = [_shape("Row", columns, "select"), _relationships([])]
     return [*documented(row["says"], 6), *block(f"{row['name']}:", shapes, 6)]
+
+
+def _origins(cursor: psycopg.Cursor[dict[str, Any]], view: int) -> dict[str, Column]:
+    """The view's columns that are a table's, as the table has them; the catalog calls all of a view nullable."""
+    row = cursor.execute(_DEFINITION, [view]).fetchone()
+    assert row is not None
+    definition = row["definition"].rstrip().rstrip(";")
+    # SQL of the catalog's own, of a database that was made from sql/.
+    described = cursor.execute(f"select * from ({definition}) d limit 0").pgresult  # noqa: S608
+    assert described is not None
+    found: dict[str, Column] = {}
+    for index, name in enumerate(described.fname(n) for n in range(described.nfields)):
+        table, number = described.ftable(index), described.ftablecol(index)
+        origin = cursor.execute(_ORIGIN, [table, number]).fetchone()
+        # The other side of an outer join may be missing.
+        if name is None or origin is None or re.search(rf"(LEFT|RIGHT|FULL) JOIN {origin['relation']}\b", definition):
+            continue
+        (column,) = (one for one in _columns(cursor, table, ()) if one.name == origin["name"])
+        found[name.decode()] = replace(column, name=name.decode(), may=frozenset({"select"}))
+    return found
 
 
 def _columns(cursor: psycopg.Cursor[dict[str, Any]], relation: int, given: Container[str]) -> list[Column]:
@@ -225,7 +258,7 @@ def _relationships(keys: list[dict[str, Any]]) -> list[str]:
     return [*lines, "        ]"]
 
 
-def _function(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any], names: dict[int, str]) -> list[str]:
+def _function(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any], rows: dict[int, str]) -> list[str]:
     parameters = cursor.execute(_PARAMETERS, [row["oid"]]).fetchall()
     arguments, answered = [], []
     for given in parameters:
@@ -242,7 +275,7 @@ def _function(cursor: psycopg.Cursor[dict[str, Any]], row: dict[str, Any], names
         shape[-1] += "[]"
     elif row["relation"]:
         # A row with all its columns, wherever it comes from.
-        returned = f"Database['public']['Tables'][{quoted(names[row['relation']])}]['Row']"
+        returned = f"Database['public']['{rows[row['relation']]}]['Row']"
         shape.append(f"        Returns: {returned}{'[]' if row['is_set'] else ''}")
     else:
         shape.append(f"        Returns: {_typescript(row['type'], row['is_set'])}")

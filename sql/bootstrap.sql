@@ -65,6 +65,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/agents.sql
 \ir functions/trial.sql
 \ir functions/health.sql
+\ir functions/live.sql
 
 \ir migrations/version_3_audit.sql
 
@@ -113,6 +114,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/operator.sql
 \ir policies/screens.sql
 \ir policies/health.sql
+\ir policies/live.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql

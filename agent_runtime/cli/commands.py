@@ -14,6 +14,7 @@ from agent_runtime.cli import login as login
 from agent_runtime.cli import members as members
 from agent_runtime.cli import model_server as model_server
 from agent_runtime.cli import run as run
+from agent_runtime.cli import serve as serve
 from agent_runtime.cli import submit as submit
 from agent_runtime.cli import tasks as tasks
 from agent_runtime.cli import tools as tools

@@ -23,6 +23,8 @@ RECONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 
 PENDING, CONTROL = "agent_runtime_pending", "agent_runtime_control"
+WATCH, DELTA = "agent_runtime_watch", "agent_runtime_delta"
+"""Servers say which tasks somebody watches; workers say how the answers to these go on."""
 
 
 class Listener:

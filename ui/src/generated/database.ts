@@ -827,6 +827,8 @@ export type Database = {
           home_tenant_id: string
           id: string
           is_active: boolean
+          /** May change what belongs to the platform: configuration, tools, the catalogue, tenants' limits. Given and taken by the owner's SQL alone. */
+          is_operator: boolean
           /** False for who left a tenant or lost a conversation to somebody else: the policies believe no owner_id of theirs. */
           owner_hints: boolean
           preferences: Json
@@ -846,6 +848,7 @@ export type Database = {
           home_tenant_id?: string
           id?: string
           is_active?: boolean
+          is_operator?: boolean
           owner_hints?: boolean
           preferences?: Json
           role?: 'admin' | 'user' | 'viewer'
@@ -873,6 +876,9 @@ export type Database = {
       workers: {
         Row: {
           capacity: number
+          /** What it knows of its model server, as it told worker_report: {"model_url", "reachable", "version", "stand_in", "models", "model", "error"}. */
+          health: Json | null
+          health_at: string | null
           heartbeat_at: string
           host: string
           id: string
@@ -894,29 +900,129 @@ export type Database = {
         Row: {
           agent_description: string | null
           agent_name: string | null
-          created_at: string | null
+          created_at: string
           full_name: string | null
-          id: string | null
+          id: string
           message_count: number | null
-          status: string | null
+          status: 'active' | 'completed' | 'paused' | 'error'
           task_count: number | null
           title: string | null
-          updated_at: string | null
+          updated_at: string
           username: string | null
+        }
+        Relationships: []
+      }
+      current_files: {
+        Row: {
+          conversation_id: string | null
+          created_at: string
+          execution_id: string | null
+          expires_at: string | null
+          file_hash: string | null
+          file_path: string
+          file_size: number
+          /** Path in the task's workspace. */
+          filename: string
+          id: string
+          /** False while Storage has not taken the bytes: the worker that made them has them, and sends them when it can. */
+          is_stored: boolean
+          is_temporary: boolean
+          mime_type: string
+          /** As the person named it, or the last part of filename. */
+          original_filename: string
+          task_id: string | null
+          tenant_id: string
+          uploaded_by: string | null
+          version: number
+        }
+        Relationships: []
+      }
+      task_overview: {
+        Row: {
+          /** Age counts from here: since when the task is in its status. */
+          age_from: string | null
+          agent_id: string
+          agent_name: string | null
+          approvals_waiting: number | null
+          cancel_requested_at: string | null
+          completed_at: string | null
+          conversation_id: string
+          created_at: string
+          current_phase: number
+          current_step: number | null
+          error_message: string | null
+          files_count: number | null
+          id: string
+          is_mine: boolean | null
+          owner_name: string | null
+          pause_requested_at: string | null
+          phase_title: string | null
+          priority: number
+          progress_percentage: number
+          /** Not claimable before this time; cleared when it comes. */
+          run_after: string | null
+          started_at: string | null
+          status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          tenant_id: string
+          title: string
+          total_phases: number
+          user_id: string
+          wait_reason: 'answer' | 'approval' | 'doubt' | 'children' | 'schedule' | null
         }
         Relationships: []
       }
       tool_statistics: {
         Row: {
           avg_execution_time: number | null
-          category: string | null
-          display_name: string | null
+          category: string
+          display_name: string
           execution_count: number | null
           failed_executions: number | null
-          id: string | null
-          name: string | null
+          id: string
+          name: string
           successful_executions: number | null
-          usage_count: number | null
+          usage_count: number
+        }
+        Relationships: []
+      }
+      waiting_executions: {
+        Row: {
+          agent_id: string
+          agent_name: string | null
+          /** While it waits: the end of the time to decide. Once approved: the end of the time to start. */
+          approval_expires_at: string | null
+          approvals_given: number | null
+          /** So many different people must approve these very arguments first. */
+          approvals_needed: number
+          approved_by_me: boolean | null
+          arguments: Json
+          asked_at: string | null
+          call_index: number
+          category: string
+          conversation_id: string
+          decisions: Json | null
+          display_name: string
+          function_schema: Json
+          id: string
+          /** SHA-256, in hex, of input_parameters as jsonb prints it. */
+          input_digest: string
+          is_mine: boolean | null
+          /** What the model asked for, where a person edited it before approving. */
+          original_arguments: Json | null
+          owner_name: string | null
+          security_level: 'safe' | 'moderate' | 'dangerous'
+          status:
+            'pending' | 'awaiting_approval' | 'running' | 'completed' | 'failed' | 'denied' | 'in_doubt' | 'cancelled'
+          step: number
+          task_id: string
+          task_status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          task_title: string
+          tenant_id: string
+          tool_id: string
+          tool_name: string
+          user_id: string
+          /** What the agent said in the turn that asked for the call. */
+          why: string | null
         }
         Relationships: []
       }
@@ -968,6 +1074,14 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['tasks']['Row']
       }
+      /** A copy, of the person's own, of an agent that the person sees: in the own tenant, not shared, without the standing permissions unless an admin copies an agent of the same tenant. */
+      clone_agent: {
+        Args: {
+          p_agent: string
+          p_name: string
+        }
+        Returns: Database['public']['Tables']['agents']['Row']
+      }
       /** The task's owner, or an admin of the tenant, approves a call that waits or denies it with a reason. p_arguments: run these instead; p_digest: the input_digest of what the person saw, so that nobody approves what somebody else just changed. A tool with approvals_required = 2 needs two people. */
       decide_execution: {
         Args: {
@@ -994,6 +1108,11 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['users']['Row']
       }
+      /** Who the signed-in person is and may do: {user_id, tenant_id, tenant_name, home_tenant_id, role, is_operator, can_write, is_admin, email, full_name}. For screens alone: each policy and function asks again. */
+      my_access: {
+        Args: never
+        Returns: Json
+      }
       /** Those that the signed-in person can accept, by the name of the tenant. */
       my_invitations: {
         Args: never
@@ -1011,6 +1130,29 @@ export type Database = {
           p_task: string
         }
         Returns: Database['public']['Tables']['tasks']['Row']
+      }
+      /** For an operator: the tenants and their limits, those whose slug begins with p_search or whose name holds it. Nothing of what is in them. */
+      platform_tenants: {
+        Args: {
+          p_search?: string | null
+          p_limit?: number
+        }
+        Returns: {
+          id: string
+          slug: string
+          name: string
+          members: number
+          limits: Json
+          created_at: string
+        }[]
+      }
+      /** An operator puts a copy of an agent, without its standing permissions, into the catalogue, where everybody can use it. */
+      publish_agent: {
+        Args: {
+          p_agent: string
+          p_name?: string | null
+        }
+        Returns: Database['public']['Tables']['agents']['Row']
       }
       /** An admin sends a member home, as user. What the member made in the tenant stays there, with open tasks paused, and can be transferred; the member sees nothing of it any more. */
       remove_user: {
@@ -1040,7 +1182,12 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['invitations']['Row']
       }
-      /** Whether anybody works, for a screen that must say why nothing moves. */
+      /** For admins, of their tenant, and operators, of all: {workers, model, queue, reap, audit, sizes}. Where something is wrong, the part has a "problem", a code, and a "remedy", in words. */
+      runtime_health: {
+        Args: never
+        Returns: Json
+      }
+      /** Whether anybody works, for a screen that must say why nothing moves: {workers, my_pending, oldest_pending_seconds, model: {reachable (null: nobody has said), stand_in, missing: names}, server_time, schema_version}. */
       runtime_status: {
         Args: never
         Returns: Json
@@ -1052,6 +1199,47 @@ export type Database = {
           p_limit?: number
         }
         Returns: Database['public']['Tables']['messages']['Row'][]
+      }
+      /** The newest tasks that the caller may see: with these words, in Spanish or in English ("quoted phrases", or, and -not are understood), in one of these states, of this agent, mine or (of others, to be seen by me) shared. The next page: p_before and p_before_id are created_at and id of the last row. */
+      search_tasks: {
+        Args: {
+          p_query?: string | null
+          p_status?: string[] | null
+          p_agent?: string | null
+          p_before?: string | null
+          p_limit?: number
+          p_before_id?: string | null
+          p_whose?: string | null
+        }
+        Returns: Database['public']['Views']['task_overview']['Row'][]
+      }
+      /** An operator sets a key of the configuration that is there. Numbers and booleans are taken as such and as text. */
+      set_configuration: {
+        Args: {
+          p_key: string
+          p_value: Json
+        }
+        Returns: Database['public']['Tables']['system_config']['Row']
+      }
+      /** An operator sets the limits of a tenant, all that hold: {"steps": 50}; {} for none. Its tasks heed them from their next claim at the latest. */
+      set_tenant_limits: {
+        Args: {
+          p_tenant: string
+          p_limits: Json
+        }
+        Returns: Database['public']['Tables']['tenants']['Row']
+      }
+      /** Says how a tool may be used: an operator of the platform's, an admin of the tenant's own. What is left null stays as it is. It holds from the next call on, in tasks that run too. */
+      set_tool: {
+        Args: {
+          p_tool: string
+          p_is_enabled?: boolean | null
+          p_requires_confirmation?: boolean | null
+          p_approvals_required?: number | null
+          p_timeout_seconds?: number | null
+          p_output_limit_bytes?: number | null
+        }
+        Returns: Database['public']['Tables']['tools']['Row']
       }
       /** An admin deactivates a member, or undoes it. Whatever token the member holds gives nothing from the next statement on; open tasks are paused, and stay so until somebody lets them go on. */
       set_user_active: {
@@ -1094,6 +1282,17 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['tasks']['Row']
       }
+      /** Whose task it is, and who decided about its calls or uploaded files to it: the names that its timeline needs. The owner comes first. */
+      task_people: {
+        Args: {
+          p_task: string
+        }
+        Returns: {
+          user_id: string
+          name: string
+          is_me: boolean
+        }[]
+      }
       /** An admin gives what one person, a member or a former one, has in the tenant to another: agents, and conversations with their tasks, which go on as they are. Returns how many of each. */
       transfer_ownership: {
         Args: {
@@ -1101,6 +1300,14 @@ export type Database = {
           p_to: string
         }
         Returns: Json
+      }
+      /** An admin tries a tool with arguments: files a task that has the call on record, and task_complete after it, so that a worker runs it as any other call and asks no model. Approvals, limits and audit hold; the agent is the catalogue's first. The conversation's metadata has {"trial": its name}. */
+      try_tool: {
+        Args: {
+          p_tool: string
+          p_arguments?: Json
+        }
+        Returns: Database['public']['Tables']['tasks']['Row']
       }
       /** The credentials that the caller may know of, without their values. */
       vault_list: {
