@@ -37,13 +37,16 @@ class Listener:
         on_pending: Callable[[], None],
         on_control: Callable[[UUID | None], None],
         on_health: Callable[[bool], None],
+        on_watch: Callable[[str], None] | None = None,
         echo_seconds: float,
         poll_seconds: float,
     ) -> None:
-        """`on_control` is given the task, or None when something may have been missed. `poll_seconds` is how often the
+        """`on_control` is given the task, or None when something may have been missed; `on_watch` what a server of live
+        streams says. `poll_seconds` is how often the
         worker looks by itself while this is not healthy, for the log alone."""
         self._conninfo = with_keepalives(conninfo)
         self._on_pending, self._on_control, self._on_health = on_pending, on_control, on_health
+        self._on_watch = on_watch
         self._echo_seconds, self._poll_seconds = echo_seconds, poll_seconds
         self._answer_seconds = min(ANSWER_SECONDS, echo_seconds)
         self._echo_channel = f"agent_runtime_echo_{uuid4().hex}"
@@ -56,7 +59,8 @@ class Listener:
         while True:
             try:
                 async with await self._connect() as connection:
-                    for channel in (PENDING, CONTROL, self._echo_channel):
+                    channels = (PENDING, CONTROL, self._echo_channel, *([WATCH] if self._on_watch else []))
+                    for channel in channels:
                         await connection.execute(f"listen {channel}")
                     # For what was missed before.
                     self._on_pending()
@@ -87,6 +91,9 @@ class Listener:
                 # Whoever can connect can notify: what cannot be read is no reason to end.
                 if task_id := _uuid(notification.payload):
                     self._on_control(task_id)
+            elif notification.channel == WATCH:
+                if self._on_watch:
+                    self._on_watch(notification.payload)
             else:
                 self._echoed.set()
 
