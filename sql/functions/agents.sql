@@ -57,7 +57,9 @@ declare
   v_from public.agents;
   v_made public.agents;
 begin
-  if private.me() is null or not private.can_write() then
+  if private.is_acting() then
+    raise exception using errcode = '42501', message = 'a tool cannot do this: it is a person''s own decision';
+  elsif private.me() is null or not private.can_write() then
     raise exception using errcode = '42501', message = 'a viewer changes nothing, and makes no agents';
   end if;
   select * into v_from from public.agents a where a.id = p_agent;

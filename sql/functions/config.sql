@@ -34,7 +34,7 @@ begin
       v_json := to_jsonb(v_value = 'true');
     when 'max_conversation_history', 'file_upload_max_size', 'workspace_max_size', 'session_timeout', 'max_concurrent_tasks',
          'approval_timeout' then
-      v_minimum := case when p_key in ('session_timeout', 'approval_timeout') then 60 else 1 end;
+      v_minimum := case when p_key in ('session_timeout', 'approval_timeout') then 60::bigint else 1::bigint end;
       v_maximum := case p_key
         when 'max_conversation_history' then 10000
         when 'file_upload_max_size' then 5368709120

@@ -137,7 +137,7 @@ comment on function public.set_tool(uuid, boolean, boolean, integer, integer, in
 
 create or replace function public.platform_tenants(p_search text default null, p_limit integer default 100)
 returns table (id uuid, slug text, name text, members bigint, limits jsonb, created_at timestamptz)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.require_operator();
   return query
