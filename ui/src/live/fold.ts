@@ -52,7 +52,7 @@ export type Entry =
   | { type: 'plan'; event: number; at: string; phase: number; title: string; isNew: boolean }
   | { type: 'control'; event: number; at: string; request: string }
   | { type: 'notice'; event: number; at: string; text: string }
-  | { type: 'file'; event: number; at: string; id: string; filename: string; version: number; removed: boolean }
+  | { type: 'file'; event: number; at: string; id: string; filename: string; version: number; removed: boolean; isGiven: boolean }
 
 export interface SeenFile {
   id: string
@@ -264,6 +264,8 @@ const CHANGES: Record<string, Change> = {
       filename: file.filename,
       version: file.version,
       removed: false,
+      // What a person gives is recorded before the run begins.
+      isGiven: !file.executionId && timeline.step === 0,
     })
   },
   'file.removed': (timeline, { id, created_at, payload }) => {
@@ -277,6 +279,7 @@ const CHANGES: Record<string, Change> = {
       filename,
       version: whole(payload.version) || 1,
       removed: true,
+      isGiven: false,
     })
   },
 }
