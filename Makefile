@@ -12,7 +12,7 @@ UI_SRC := $(shell find ui -not -path '*/node_modules*' -not -path 'ui/dist*')
 .PHONY: help demo up ui test check format access types screenshots bench audit secrets lock clean system-demo system-test
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.local system-demo ## A fresh machine to a finished report: the whole stack, one task, then stops
 	@$(BIN)/agent-runtime demo

@@ -1,7 +1,7 @@
 """Build the web UI: ui/ into ui/dist, with compressed siblings and the stamp of what it was built from.
 
     build_ui.py            build, unless ui/dist was built from these very sources
-    build_ui.py SCRIPT…    run these scripts of ui/package.json instead: check, format, test
+    build_ui.py SCRIPT…    run these scripts of ui/package.json instead: check, dev, format, test
 
 Called by `make ui`, and by hatch_build.py while a wheel is built, where nothing of ours is installed: so it is of the
 standard library alone. Node is the one on PATH where Vite takes its version, else that of the wheel
@@ -159,4 +159,7 @@ def _run(what: str, argv: list[str], ui: Path, node: Node) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
 // Where `agent-runtime serve` listens, for `npm run dev`.
-const server = process.env.AGENT_RUNTIME_SERVER ?? 'http://127.0.0.1:8642'
+const target = process.env.AGENT_RUNTIME_SERVER ?? 'http://127.0.0.1:8080'
+// The server tells the browser where Supabase is by the host that it was asked for: the browser's, not its own.
+const server = { target, changeOrigin: false }
 
 export default defineConfig({
   plugins: [react()],

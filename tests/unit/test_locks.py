@@ -42,8 +42,9 @@ def test_the_locks_agree() -> None:
     assert locked("worker").items() <= locked("local").items() <= dev.items()
 
 
-def test_the_advisors_are_pinned_by_digest() -> None:
-    lock = json.loads((ROOT / "tests" / "advisors" / "package-lock.json").read_text())
+@pytest.mark.parametrize("folder", ["tests/advisors", "ui"])
+def test_npm_packages_are_pinned_by_digest_and_run_no_script_when_installed(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text())
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
     assert not [name for name, entry in packages.items() if "resolved" in entry or entry.get("hasInstallScript")]
