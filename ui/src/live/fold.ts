@@ -52,7 +52,16 @@ export type Entry =
   | { type: 'plan'; event: number; at: string; phase: number; title: string; isNew: boolean }
   | { type: 'control'; event: number; at: string; request: string }
   | { type: 'notice'; event: number; at: string; text: string }
-  | { type: 'file'; event: number; at: string; id: string; filename: string; version: number; removed: boolean; isGiven: boolean }
+  | {
+      type: 'file'
+      event: number
+      at: string
+      id: string
+      filename: string
+      version: number
+      removed: boolean
+      isGiven: boolean
+    }
 
 export interface SeenFile {
   id: string

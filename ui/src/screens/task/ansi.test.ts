@@ -23,7 +23,12 @@ describe('what a program wrote to a terminal', () => {
     ['a half of one', `x${ESC}[`],
     ['bells and other controls', '\u0007x\u0000\u009b'],
   ])('loses what a terminal would obey: %s', (_, output) => {
-    expect(piecesOf(output).map(({ text }) => text).join('').replace('[', '')).toBe('x')
+    expect(
+      piecesOf(output)
+        .map(({ text }) => text)
+        .join('')
+        .replace('[', ''),
+    ).toBe('x')
     expect(stripAnsi(output)).not.toContain(ESC)
   })
 })

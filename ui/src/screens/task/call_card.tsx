@@ -71,7 +71,13 @@ export function CallCard({
     <article className={`call call-${call.status} ${isOpened ? 'call-opened' : ''}`}>
       <div className="call-head">
         <Icon size={16} aria-hidden />
-        <button type="button" className="call-open" aria-pressed={isOpened} title={t('timeline.open')} onClick={() => onOpen(call.id)}>
+        <button
+          type="button"
+          className="call-open"
+          aria-pressed={isOpened}
+          title={t('timeline.open')}
+          onClick={() => onOpen(call.id)}
+        >
           <span className="call-verb">{verbOf(t, call)}</span> {what && <span className="call-what">{what}</span>}
         </button>
         <PanelRightOpen size={14} aria-hidden className="call-mark" />
@@ -88,8 +94,12 @@ export function CallCard({
           {t('timeline.editedWas')}: <code>{argumentsText(row.original_parameters)}</code>
         </p>
       )}
-      {call.errorMessage && isOver && call.status !== 'completed' && <p className="call-error">{oneLine(call.errorMessage, 400)}</p>}
-      {preview && oneLine(preview, 400) !== oneLine(call.errorMessage ?? '', 400) && <pre className="call-preview">{preview}</pre>}
+      {call.errorMessage && isOver && call.status !== 'completed' && (
+        <p className="call-error">{oneLine(call.errorMessage, 400)}</p>
+      )}
+      {preview && oneLine(preview, 400) !== oneLine(call.errorMessage ?? '', 400) && (
+        <pre className="call-preview">{preview}</pre>
+      )}
       {waits && (
         <div className="call-decide">
           <p className="call-waits">{t(call.status === 'in_doubt' ? 'call.doubt' : 'call.waits')}</p>
@@ -111,7 +121,11 @@ export function CallTime({ call }: { call: Call }) {
 
 function Ticking({ from }: { from: string }) {
   const now = useNow(1_000)
-  return <span className="call-time">{duration(Math.max(0, Math.round((now.getTime() - new Date(from).getTime()) / 1000)))}</span>
+  return (
+    <span className="call-time">
+      {duration(Math.max(0, Math.round((now.getTime() - new Date(from).getTime()) / 1000)))}
+    </span>
+  )
 }
 
 const took = (milliseconds: number) => (milliseconds < 1_000 ? `${milliseconds} ms` : duration(milliseconds / 1_000))

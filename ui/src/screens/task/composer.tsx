@@ -121,7 +121,13 @@ function Box({
             if (event.key === 'Escape') event.currentTarget.blur()
           }}
         />
-        <Button type="submit" look="primary" busy={answer.isPending} disabled={!text.trim()} icon={<SendHorizontal size={16} aria-hidden />}>
+        <Button
+          type="submit"
+          look="primary"
+          busy={answer.isPending}
+          disabled={!text.trim()}
+          icon={<SendHorizontal size={16} aria-hidden />}
+        >
           {t('composer.send')}
         </Button>
       </div>

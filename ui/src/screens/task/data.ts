@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useRef } from 'react'
+import { useCallback, useEffect, useRef } from 'react'
 import { ask } from '@/data/ask'
 import { useServed } from '@/data/client'
 import { ENDED, type Timeline } from '@/live/fold'
@@ -36,7 +36,8 @@ export function useTask(taskId: string, timeline: Timeline) {
   const query = useQuery({
     queryKey: ['task', taskId],
     enabled: isId(taskId),
-    queryFn: async () => (await ask(supabase.from('tasks').select(COLUMNS).eq('id', taskId).maybeSingle())) as unknown as TaskRow | null,
+    queryFn: async () =>
+      (await ask(supabase.from('tasks').select(COLUMNS).eq('id', taskId).maybeSingle())) as unknown as TaskRow | null,
   })
   const { lastEvent, status } = timeline
   const readAt = useRef(0)
@@ -61,22 +62,30 @@ export function useTask(taskId: string, timeline: Timeline) {
 
 export const isId = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
 
+interface Person {
+  user_id: string
+  name: string
+}
+
 /** Names of the people in a task, by id; `you` is the one who looks. */
-export function usePeople(taskId: string, decisions: number): (id: string | null) => { name: string | null; isMe: boolean } {
+export function usePeople(
+  taskId: string,
+  decisions: number,
+): (id: string | null) => { name: string | null; isMe: boolean } {
   const { supabase } = useServed()
   const { session } = useSession()
   const { data } = useQuery({
     queryKey: ['task', taskId, 'people', decisions],
     enabled: isId(taskId),
-    placeholderData: (old: unknown) => old,
+    placeholderData: (old: Person[] | undefined) => old,
     staleTime: 300_000,
-    queryFn: async () => (await ask(supabase.rpc('task_people', { p_task: taskId }))) as unknown as { user_id: string; name: string }[],
+    queryFn: async () => (await ask(supabase.rpc('task_people', { p_task: taskId }))) as unknown as Person[],
   })
-  const people = data as { user_id: string; name: string }[] | undefined
-  return (id) => ({
-    name: people?.find((person) => person.user_id === id)?.name ?? null,
-    isMe: !!id && id === session?.user.id,
-  })
+  const me = session?.user.id
+  return useCallback(
+    (id) => ({ name: data?.find((person) => person.user_id === id)?.name ?? null, isMe: !!id && id === me }),
+    [data, me],
+  )
 }
 
 export interface ToolName {
@@ -93,13 +102,12 @@ export function useTools(): (name: string) => ToolName | undefined {
     staleTime: 600_000,
     queryFn: async () =>
       new Map(
-        ((await ask(supabase.from('tools').select('name, display_name, category'))) as unknown as ToolName[]).map((tool) => [
-          tool.name,
-          tool,
-        ]),
+        ((await ask(supabase.from('tools').select('name, display_name, category'))) as unknown as ToolName[]).map(
+          (tool) => [tool.name, tool],
+        ),
       ),
   })
-  return (name) => data?.get(name)
+  return useCallback((name) => data?.get(name), [data])
 }
 
 /** The result as it should be: whatever is in the row. */

@@ -30,7 +30,8 @@ export function Answering({ streaming }: { streaming: Streaming }) {
       </div>
       {!content && thinking && <p className="thinking-text">{thinking.slice(-1_500)}</p>}
       {/* Drawn anew at every piece: a long one stays plain until it is whole. */}
-      {content && (content.length < 6_000 ? <Markdown text={content} /> : <p className="prose plain">{content.slice(-6_000)}</p>)}
+      {content &&
+        (content.length < 6_000 ? <Markdown text={content} /> : <p className="prose plain">{content.slice(-6_000)}</p>)}
     </article>
   )
 }
@@ -90,7 +91,10 @@ function ResultFiles({ taskId, timeline, names }: { taskId: string; timeline: Ti
     staleTime: 300_000,
     queryFn: async () =>
       (await ask(
-        supabase.from('files').select('id, filename, file_path, file_size, mime_type, file_hash, version, is_stored').in('id', ids),
+        supabase
+          .from('files')
+          .select('id, filename, file_path, file_size, mime_type, file_hash, version, is_stored')
+          .in('id', ids),
       )) as unknown as FileRef[],
   })
   return (

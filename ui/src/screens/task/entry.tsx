@@ -1,4 +1,16 @@
-import { Bell, Bot, CircleAlert, CircleStop, FileMinus, FilePlus, Flag, ListChecks, UserRound, UserRoundCheck, type LucideIcon } from 'lucide-react'
+import {
+  Bell,
+  Bot,
+  CircleAlert,
+  CircleStop,
+  FileMinus,
+  FilePlus,
+  Flag,
+  ListChecks,
+  UserRound,
+  UserRoundCheck,
+  type LucideIcon,
+} from 'lucide-react'
 import { memo, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
@@ -56,7 +68,17 @@ export function Time({ at }: { at: string }) {
   )
 }
 
-function Line({ icon: Icon, at, tone, children }: { icon: LucideIcon; at: string; tone?: string; children: ReactNode }) {
+function Line({
+  icon: Icon,
+  at,
+  tone,
+  children,
+}: {
+  icon: LucideIcon
+  at: string
+  tone?: string
+  children: ReactNode
+}) {
   return (
     <div className={`line ${tone ? `line-${tone}` : ''}`}>
       <Icon size={14} aria-hidden />
@@ -178,7 +200,11 @@ function StatusLine({ entry }: { entry: Of<'status'> }) {
   else text = t('status.goesOn')
   if (runAfter && !Number.isNaN(runAfter.getTime())) text += `, ${t('status.notBefore', { time: absolute(runAfter) })}`
   return (
-    <Line icon={status === 'waiting' ? CircleAlert : Flag} at={entry.at} tone={status === 'waiting' ? 'warn' : undefined}>
+    <Line
+      icon={status === 'waiting' ? CircleAlert : Flag}
+      at={entry.at}
+      tone={status === 'waiting' ? 'warn' : undefined}
+    >
       {text}
     </Line>
   )

@@ -1,4 +1,16 @@
-import { FolderOpen, History, Keyboard, MessageSquare, Pause, Play, Radio, RefreshCw, Square, WifiOff, type LucideIcon } from 'lucide-react'
+import {
+  FolderOpen,
+  History,
+  Keyboard,
+  MessageSquare,
+  Pause,
+  Play,
+  Radio,
+  RefreshCw,
+  Square,
+  WifiOff,
+  type LucideIcon,
+} from 'lucide-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
@@ -29,6 +41,7 @@ export function TaskHead({ taskId, timeline, task, connection, isMine, onWrite, 
   const [usage, setUsage] = useState(false)
   const person = usePeople(taskId, 0)
   const ended = ENDED.has(timeline.status)
+  const owner = task && !isMine ? person(task.user_id).name : null
   return (
     <header className="task-head">
       <div className="task-head-line">
@@ -61,9 +74,7 @@ export function TaskHead({ taskId, timeline, task, connection, isMine, onWrite, 
         <WaitReason timeline={timeline} />
         <ConnectionState connection={connection} ended={ended} />
         {task?.agents && <span className="task-fact">{t('by', { name: task.agents.name })}</span>}
-        {task && !isMine && person(task.user_id).name && (
-          <span className="task-fact">{t('owner', { name: person(task.user_id).name })}</span>
-        )}
+        {owner && <span className="task-fact">{t('owner', { name: owner })}</span>}
         {task && (
           <span className="task-fact">
             <Moment at={task.created_at} />
@@ -83,11 +94,16 @@ function WaitReason({ timeline }: { timeline: Timeline }) {
   const { t: w } = useTranslation('task')
   const now = useNow(15_000)
   const { status, waitReason, runAfter } = timeline
-  if (status === 'waiting' && waitReason && ['answer', 'approval', 'doubt', 'children', 'schedule'].includes(waitReason))
+  if (
+    status === 'waiting' &&
+    waitReason &&
+    ['answer', 'approval', 'doubt', 'children', 'schedule'].includes(waitReason)
+  )
     return <span className="task-wait">{t(`wait.${waitReason as 'answer'}`)}</span>
   if (status === 'pending' && runAfter && new Date(runAfter) > now)
     return <span className="task-wait">{w('status.notBefore', { time: absolute(new Date(runAfter)) })}</span>
-  if (status === 'running' && timeline.cancelRequested) return <span className="task-wait">{w('actions.stopping')}</span>
+  if (status === 'running' && timeline.cancelRequested)
+    return <span className="task-wait">{w('actions.stopping')}</span>
   if (status === 'running' && timeline.pauseRequested) return <span className="task-wait">{w('actions.pausing')}</span>
   return null
 }
@@ -124,7 +140,13 @@ function PauseOrResume({ taskId, timeline }: { taskId: string; timeline: Timelin
       </Button>
     )
   return (
-    <Button small icon={<Pause size={16} aria-hidden />} busy={pause.isPending} disabled={timeline.cancelRequested} onClick={() => pause.mutate()}>
+    <Button
+      small
+      icon={<Pause size={16} aria-hidden />}
+      busy={pause.isPending}
+      disabled={timeline.cancelRequested}
+      onClick={() => pause.mutate()}
+    >
       {t('actions.pause')}
     </Button>
   )

@@ -78,7 +78,8 @@ function OneTask({ taskId }: { taskId: string }) {
         <Link href="/tasks">{t('toTasks')}</Link>
       </Empty>
     )
-  if (!timeline.lastEvent && connection === 'offline') return <ProblemState error={error ?? new Refused('unavailable', '')} />
+  if (!timeline.lastEvent && connection === 'offline')
+    return <ProblemState error={error ?? new Refused('unavailable', '')} />
   if (!timeline.lastEvent || (!isComplete && rows.length < 2)) return <Loading label={t('loading')} />
 
   const isMine = !!task && task.user_id === session?.user.id
@@ -111,7 +112,15 @@ function OneTask({ taskId }: { taskId: string }) {
   return (
     <RowStoreContext value={store}>
       <div className="task" data-events={timeline.lastEvent} data-connection={connection}>
-        <TaskHead taskId={taskId} timeline={timeline} task={task ?? null} connection={connection} isMine={isMine} onWrite={write} onHelp={() => setHelps(true)} />
+        <TaskHead
+          taskId={taskId}
+          timeline={timeline}
+          task={task ?? null}
+          connection={connection}
+          isMine={isMine}
+          onWrite={write}
+          onHelp={() => setHelps(true)}
+        />
         {task && !task.agents?.is_active && <Banner tone="info">{t('agentOff')}</Banner>}
         {narrow ? (
           <Tabs

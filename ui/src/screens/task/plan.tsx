@@ -20,7 +20,12 @@ export function Plan({ timeline, whole }: { timeline: Timeline; whole?: boolean 
       <Progress value={progress} label={t('plan.progress')} />
       <ol className="phases">
         {plan.map((title, index) => {
-          const state = index < Math.max(done, currentPhase - 1) ? 'done' : index === currentPhase - 1 && !ENDED.has(status) ? 'current' : 'toCome'
+          const state =
+            index < Math.max(done, currentPhase - 1)
+              ? 'done'
+              : index === currentPhase - 1 && !ENDED.has(status)
+                ? 'current'
+                : 'toCome'
           const Icon = state === 'done' ? Check : state === 'current' ? CircleDot : Circle
           return (
             <li key={index} className={`phase phase-${state}`} aria-current={state === 'current' ? 'step' : undefined}>

@@ -1,6 +1,15 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown } from 'lucide-react'
-import { useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState, type KeyboardEvent, type Ref } from 'react'
+import {
+  useCallback,
+  useEffect,
+  useImperativeHandle,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type Ref,
+} from 'react'
 import { useTranslation } from 'react-i18next'
 import { Button } from '@/kit/button'
 import type { Timeline } from '@/live/fold'
@@ -64,7 +73,9 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
   useEffect(() => {
     if (begun.current || !rows.length) return
     begun.current = true
-    const at = opened ? rows.findIndex((row) => 'entry' in row && row.entry.type === 'call' && row.entry.id === opened) : -1
+    const at = opened
+      ? rows.findIndex((row) => 'entry' in row && row.entry.type === 'call' && row.entry.id === opened)
+      : -1
     if (at >= 0) virtual.scrollToIndex(at, { align: 'center' })
     else virtual.scrollToEnd()
   }, [rows, opened, virtual])
@@ -147,7 +158,10 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
     }
   }
 
-  const decisions = useMemo(() => timeline.entries.reduce((count, entry) => count + Number(entry.type === 'decision'), 0), [timeline.entries])
+  const decisions = useMemo(
+    () => timeline.entries.reduce((count, entry) => count + Number(entry.type === 'decision'), 0),
+    [timeline.entries],
+  )
   const person = usePeople(taskId, decisions)
   const tool = useTools()
   const facts = useMemo(() => ({ taskId, isMine, person, tool, onOpen }), [taskId, isMine, person, tool, onOpen])
@@ -156,7 +170,14 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
   return (
     <FactsContext value={facts}>
       <div className="timeline-frame">
-        <div ref={frame} className="timeline" role="region" aria-label={t('timeline.label')} tabIndex={0} onKeyDown={press}>
+        <div
+          ref={frame}
+          className="timeline"
+          role="region"
+          aria-label={t('timeline.label')}
+          tabIndex={0}
+          onKeyDown={press}
+        >
           <div role="list" className="timeline-lines" style={{ height: virtual.getTotalSize() }}>
             {items.map((item) => {
               const row = rows[item.index]
@@ -179,10 +200,24 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
                   {'entry' in row ? (
                     <EntryView
                       entry={row.entry}
-                      call={row.entry.type === 'call' ? timeline.calls[row.entry.id] : row.entry.type === 'decision' ? timeline.calls[row.entry.callId] : undefined}
-                      results={row.entry.type === 'call' ? timeline.results[timeline.calls[row.entry.id]?.step ?? -1] : undefined}
+                      call={
+                        row.entry.type === 'call'
+                          ? timeline.calls[row.entry.id]
+                          : row.entry.type === 'decision'
+                            ? timeline.calls[row.entry.callId]
+                            : undefined
+                      }
+                      results={
+                        row.entry.type === 'call'
+                          ? timeline.results[timeline.calls[row.entry.id]?.step ?? -1]
+                          : undefined
+                      }
                       isOpened={row.entry.type === 'call' && row.entry.id === opened}
-                      answer={row.entry.type === 'message' && timeline.status === 'completed' ? task?.result?.answer : undefined}
+                      answer={
+                        row.entry.type === 'message' && timeline.status === 'completed'
+                          ? task?.result?.answer
+                          : undefined
+                      }
                     />
                   ) : row.key === 'streaming' ? (
                     streaming && <Answering streaming={streaming} />
@@ -195,7 +230,13 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
           </div>
         </div>
         {!atEnd && (
-          <Button small look={fresh ? 'primary' : 'plain'} className="timeline-new" icon={<ArrowDown size={16} aria-hidden />} onClick={toEnd}>
+          <Button
+            small
+            look={fresh ? 'primary' : 'plain'}
+            className="timeline-new"
+            icon={<ArrowDown size={16} aria-hidden />}
+            onClick={toEnd}
+          >
             {fresh ? t('timeline.new', { count: fresh }) : t('timeline.toEnd')}
           </Button>
         )}

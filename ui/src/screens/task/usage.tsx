@@ -67,7 +67,15 @@ function tightest(...places: (Record<string, number> | null | undefined)[]): Fig
 }
 
 /** The figures that one looks at, in a line that opens the rest. */
-export function UsageLine({ timeline, task, onOpen }: { timeline: Timeline; task: TaskRow | null; onOpen: () => void }) {
+export function UsageLine({
+  timeline,
+  task,
+  onOpen,
+}: {
+  timeline: Timeline
+  task: TaskRow | null
+  onOpen: () => void
+}) {
   const { t } = useTranslation('task')
   const { used, context } = useFigures(timeline, task)
   if (!task) return null

@@ -38,7 +38,11 @@ function Written({ taskId, call, args, files, path }: ViewProps & { path: string
   const { t } = useTranslation('task')
   const text = textOf(args.content)
   const file = files.find((one) => one.filename === path.replace(/^(\.\/)+/, ''))
-  const before = usePrevious(taskId, path.replace(/^(\.\/)+/, ''), call.status === 'completed' ? (file?.version ?? 0) : 0)
+  const before = usePrevious(
+    taskId,
+    path.replace(/^(\.\/)+/, ''),
+    call.status === 'completed' ? (file?.version ?? 0) : 0,
+  )
   const after = args.append === true ? (before ?? '') + text : text
   return (
     <>
@@ -58,7 +62,8 @@ function Written({ taskId, call, args, files, path }: ViewProps & { path: string
 }
 
 function FileText({ text, path, label }: { text: string; path: string; label: string }) {
-  if (text.length > COLOURED) return <LongOutput text={text} label={label} name={`${path.split('/').at(-1) || 'text'}.txt`} plain />
+  if (text.length > COLOURED)
+    return <LongOutput text={text} label={label} name={`${path.split('/').at(-1) || 'text'}.txt`} plain />
   return <TextView text={text} language={path ? languageOf(path) : null} label={label} />
 }
 

@@ -9,15 +9,21 @@ export default function Found({ call, data, content, args }: ViewProps) {
   if (call.tool === 'web_search') return <Hits data={data} content={content} />
   if (content === null) return null
   const lines = content.split('\n')
-  if (content === 'nothing found' || content === '(empty)') return <p className="bench-note">{t('workbench.nothingFound')}</p>
+  if (content === 'nothing found' || content === '(empty)')
+    return <p className="bench-note">{t('workbench.nothingFound')}</p>
   if (typeof args.contains === 'string') return <Matches lines={lines} />
-  return <LongOutput text={content} label={t('workbench.result')} name={`${call.tool}-${call.id.slice(0, 8)}.txt`} plain />
+  return (
+    <LongOutput text={content} label={t('workbench.result')} name={`${call.tool}-${call.id.slice(0, 8)}.txt`} plain />
+  )
 }
 
 function Hits({ data, content }: Pick<ViewProps, 'data' | 'content'>) {
   const { t } = useTranslation('task')
   const hits = listOf(data?.results).filter((hit): hit is Record<string, unknown> => !!hit && typeof hit === 'object')
-  if (!hits.length) return content === null ? null : <p className="bench-note">{content.slice(0, 1_000) || t('workbench.nothingFound')}</p>
+  if (!hits.length)
+    return content === null ? null : (
+      <p className="bench-note">{content.slice(0, 1_000) || t('workbench.nothingFound')}</p>
+    )
   return (
     <>
       <p className="bench-quiet">{t('workbench.results', { count: hits.length })}</p>

@@ -49,7 +49,11 @@ export function Workbench({ taskId, timeline, calls, chosen, onChoose }: Workben
           ) : (
             calls.length > 0 && <span className="workbench-follows">{t('workbench.follows')}</span>
           )}
-          <IconButton label={t('workbench.previous')} disabled={calls.length === 0 || at === 0} onClick={() => step(-1)}>
+          <IconButton
+            label={t('workbench.previous')}
+            disabled={calls.length === 0 || at === 0}
+            onClick={() => step(-1)}
+          >
             <ChevronLeft size={18} aria-hidden />
           </IconButton>
           <IconButton label={t('workbench.next')} disabled={at < 0 || at >= calls.length - 1} onClick={() => step(1)}>
@@ -91,7 +95,8 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
       <div className="bench-head">
         <Icon size={18} aria-hidden />
         <h3>
-          {verbOf(t, call)} <span className="bench-what">{objectOf(t, call.tool, detail?.args, tool?.display_name)}</span>
+          {verbOf(t, call)}{' '}
+          <span className="bench-what">{objectOf(t, call.tool, detail?.args, tool?.display_name)}</span>
         </h3>
         <span className="bench-facts">
           <span>{t('timeline.step', { step: call.step })}</span>
@@ -101,7 +106,9 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
       </div>
       <div className="bench-body" tabIndex={0} role="region" aria-label={verbOf(t, call)}>
         <ProblemLine error={error} />
-        {call.errorMessage && call.status !== 'completed' && <p className="bench-error">{oneLine(call.errorMessage, 500)}</p>}
+        {call.errorMessage && call.status !== 'completed' && (
+          <p className="bench-error">{oneLine(call.errorMessage, 500)}</p>
+        )}
         {read && 'tooLarge' in read && (
           <div className="bench-large">
             <p>{t('workbench.tooLarge', { size: bytes(read.tooLarge) })}</p>
@@ -114,7 +121,14 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
         {read && (
           <ViewGuard key={`${String(raw)}${call.lastEvent}`}>
             <Suspense fallback={<Loading />}>
-              <View taskId={taskId} call={call} args={args} data={detail?.data ?? null} content={content ?? null} files={files} />
+              <View
+                taskId={taskId}
+                call={call}
+                args={args}
+                data={detail?.data ?? null}
+                content={content ?? null}
+                files={files}
+              />
             </Suspense>
           </ViewGuard>
         )}
@@ -137,7 +151,13 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
           </section>
         )}
         {detail && (
-          <Button small look="ghost" icon={<Braces size={16} aria-hidden />} aria-pressed={raw} onClick={() => setRaw(!raw)}>
+          <Button
+            small
+            look="ghost"
+            icon={<Braces size={16} aria-hidden />}
+            aria-pressed={raw}
+            onClick={() => setRaw(!raw)}
+          >
             {t(raw ? 'workbench.rawBack' : 'workbench.raw')}
           </Button>
         )}

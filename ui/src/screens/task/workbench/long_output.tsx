@@ -8,7 +8,17 @@ import { saveText } from './use_detail'
 const AT_ONCE = 20_000
 
 /** What a program wrote, as in a terminal. Of much a part is shown; the rest when it is asked for, or as a file. */
-export function LongOutput({ text, label, name, plain }: { text: string; label: string; name: string; plain?: boolean }) {
+export function LongOutput({
+  text,
+  label,
+  name,
+  plain,
+}: {
+  text: string
+  label: string
+  name: string
+  plain?: boolean
+}) {
   const { t } = useTranslation('task')
   const { t: c } = useTranslation()
   const [shown, setShown] = useState(AT_ONCE)

@@ -36,7 +36,9 @@ export default function Page({ taskId, call, args, data, content, files }: ViewP
         )}
       </dl>
       {picture && <Picture taskId={taskId} fileId={picture.id} />}
-      {page.text && <LongOutput text={page.text} label={t('workbench.text')} name={`page-${call.id.slice(0, 8)}.txt`} plain />}
+      {page.text && (
+        <LongOutput text={page.text} label={t('workbench.text')} name={`page-${call.id.slice(0, 8)}.txt`} plain />
+      )}
       {page.links.length > 0 && (
         <section className="bench-part">
           <button type="button" className="text-button" aria-expanded={open} onClick={() => setOpen(!open)}>
@@ -78,7 +80,11 @@ function Picture({ taskId, fileId }: { taskId: string; fileId: string }) {
     staleTime: Infinity,
     queryFn: async () =>
       (await ask(
-        supabase.from('files').select('id, filename, file_path, file_size, mime_type, file_hash, version, is_stored').eq('id', fileId).maybeSingle(),
+        supabase
+          .from('files')
+          .select('id, filename, file_path, file_size, mime_type, file_hash, version, is_stored')
+          .eq('id', fileId)
+          .maybeSingle(),
       )) as unknown as FileRef | null,
   })
   return file ? (

@@ -20,7 +20,8 @@ export default function Rows({ args, data, content }: ViewProps) {
         key: String(index),
         head: String(name),
         cell: (row) => cell(row[index]),
-        number: rows.length > 0 && rows.slice(0, 50).every((row) => typeof row[index] === 'number' || row[index] === null),
+        number:
+          rows.length > 0 && rows.slice(0, 50).every((row) => typeof row[index] === 'number' || row[index] === null),
       })),
     // The rows come with their columns.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
@@ -30,14 +31,21 @@ export default function Rows({ args, data, content }: ViewProps) {
     <>
       <TextView text={textOf(args.sql)} language="sql" label="SQL" />
       {columns.length > 0 && (
-        <Table label={t('workbench.result')} columns={columns} rows={rows.slice(0, shown).map((row) => row)} keyOf={(row) => String(rows.indexOf(row))} />
+        <Table
+          label={t('workbench.result')}
+          columns={columns}
+          rows={rows.slice(0, shown).map((row) => row)}
+          keyOf={(row) => String(rows.indexOf(row))}
+        />
       )}
       {rows.length > shown && (
         <Button small onClick={() => setShown(shown + 5 * AT_ONCE)}>
           {c('more')}
         </Button>
       )}
-      {data && typeof data.row_count === 'number' && <p className="bench-quiet">{t('workbench.rows', { count: data.row_count })}</p>}
+      {data && typeof data.row_count === 'number' && (
+        <p className="bench-quiet">{t('workbench.rows', { count: data.row_count })}</p>
+      )}
       {data?.cut != null && <p className="bench-quiet">{t('workbench.rowsCut')}</p>}
       {!columns.length && content && <p className="bench-note">{content.slice(0, 2_000)}</p>}
     </>

@@ -21,11 +21,17 @@ export default function Terminal({ call, args, data, content }: ViewProps) {
         </pre>
         <CopyButton text={command} />
       </div>
-      {output && <LongOutput text={output} label={t('workbench.result')} name={`${call.tool}-${call.id.slice(0, 8)}.txt`} />}
+      {output && (
+        <LongOutput text={output} label={t('workbench.result')} name={`${call.tool}-${call.id.slice(0, 8)}.txt`} />
+      )}
       {errors && (
         <>
           <h4>{t('workbench.errors')}</h4>
-          <LongOutput text={errors} label={t('workbench.errors')} name={`${call.tool}-${call.id.slice(0, 8)}-errors.txt`} />
+          <LongOutput
+            text={errors}
+            label={t('workbench.errors')}
+            name={`${call.tool}-${call.id.slice(0, 8)}-errors.txt`}
+          />
         </>
       )}
       {content !== null && !output && !errors && <p className="bench-note">{t('workbench.noOutput')}</p>}

@@ -80,7 +80,9 @@ export function useSaveAll(call: Call): () => Promise<void> {
 }
 
 export function saveText(content: Blob | string, name: string): void {
-  const address = URL.createObjectURL(typeof content === 'string' ? new Blob([content], { type: 'text/plain' }) : content)
+  const address = URL.createObjectURL(
+    typeof content === 'string' ? new Blob([content], { type: 'text/plain' }) : content,
+  )
   const link = document.createElement('a')
   link.href = address
   link.download = name
