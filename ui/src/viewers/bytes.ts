@@ -28,7 +28,7 @@ interface Request {
 export async function fetchBytes(request: Request): Promise<Fetched> {
   // Each part by itself: the client library leaves # and ? as they are.
   const path = request.path.split('/').map(encodeURIComponent).join('/')
-  const response = await fetch(`${request.supabaseUrl}/storage/v1/object/authenticated/${BUCKET}/${path}`, {
+  const response = await fetch(`${request.supabaseUrl}/storage/v1/object/${BUCKET}/${path}`, {
     headers: { authorization: `Bearer ${request.token}`, apikey: request.publishableKey },
     cache: 'no-store',
     signal: request.signal,

@@ -4,8 +4,8 @@
  * that is reported means something.
  */
 const OUT =
-  'script, link, base, meta, iframe, frame, frameset, object, embed, applet, portal, template, noscript, audio, video, source, track, dialog'
-const ADDRESSES = [
+  'script, style, link, base, meta, iframe, frame, frameset, object, embed, applet, portal, template, noscript, audio, video, source, track, dialog'
+const ADDRESSES = new Set([
   'href',
   'xlink:href',
   'src',
@@ -18,35 +18,49 @@ const ADDRESSES = [
   'ping',
   'cite',
   'manifest',
-]
+])
+const LEFT_OUT = new Set(['srcdoc', 'autofocus', 'contenteditable', 'style', 'nonce'])
+const SET_ASIDE = 'data-aside-'
 
 export function inertDocument(html: string, nonce: string | null): string {
-  // Parsed apart from the page: nothing in it runs or is fetched.
-  const parsed = new DOMParser().parseFromString(html, 'text/html')
-  parsed.querySelectorAll(OUT).forEach((element) => element.remove())
   const rules: string[] = []
+  // Parsed apart from the page: nothing in it runs or is fetched.
+  const parsed = new DOMParser().parseFromString(withoutNoise(html, rules), 'text/html')
+  parsed.querySelectorAll(OUT).forEach((element) => element.remove())
   for (const element of parsed.querySelectorAll('*')) {
-    if (element.localName === 'style') {
-      rules.push(tameRules(element.textContent ?? ''))
-      element.remove()
-      continue
-    }
     for (const attribute of [...element.attributes]) {
       const name = attribute.name.toLowerCase()
-      if (name.startsWith('on') || name === 'srcdoc' || name === 'autofocus' || name === 'contenteditable') {
-        element.removeAttribute(attribute.name)
-      } else if (ADDRESSES.includes(name)) {
-        keepAddress(element, attribute)
-      } else if (name === 'style') {
+      if (name === `${SET_ASIDE}style`) {
         // The policy takes style elements with the page's nonce, and no style attributes.
         const mark = String(rules.length)
-        rules.push(`[data-inert-style="${mark}"]{${tameRules(attribute.value).replace(/[{}]/g, '')}}`)
-        element.removeAttribute('style')
-        element.setAttribute('data-inert-style', mark)
+        rules.push(`[data-inert="${mark}"]{${tameRules(attribute.value).replace(/[{}]/g, '')}}`)
+        element.removeAttribute(attribute.name)
+        element.setAttribute('data-inert', mark)
+      } else if (name.startsWith('on') || LEFT_OUT.has(name) || name.startsWith(SET_ASIDE)) {
+        element.removeAttribute(attribute.name)
+      } else if (ADDRESSES.has(name)) {
+        keepAddress(element, attribute)
       }
     }
   }
   return frameDocument(rules.join('\n'), parsed.body.outerHTML, nonce, parsed.documentElement.lang)
+}
+
+/**
+ * Even a document that is only parsed has its inline styles and handlers reported as refused. So they are set aside in
+ * the text before: style elements as rules, attributes under another name.
+ */
+function withoutNoise(html: string, rules: string[]): string {
+  return html
+    .replace(/<!--[\s\S]*?-->/g, '')
+    .replace(/<script\b[\s\S]*?<\/script\s*>/gi, '')
+    .replace(/<style\b[^>]*>([\s\S]*?)<\/style\s*>/gi, (_, css: string) => {
+      rules.push(tameRules(css))
+      return ''
+    })
+    .replace(/<[a-z](?:"[^"]*"|'[^']*'|[^'"<>])*>/gi, (tag) =>
+      tag.replace(/([\s"'/])(style|on[a-z]+)(?=\s*=)/gi, `$1${SET_ASIDE}$2`),
+    )
 }
 
 /** An SVG as a picture in such a frame: as a picture it can neither run nor fetch anything, wherever it stands. */

@@ -122,7 +122,8 @@ function widthsOf(rows: string[][]): number[] {
   const columns = rows.reduce((most, row) => Math.max(most, row.length), 0)
   return Array.from({ length: columns }, (_, column) => {
     const longest = rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0)
-    return Math.min(320, Math.max(64, longest * 8 + 26))
+    // The heading is bolder than the rest.
+    return Math.min(320, Math.max(64, longest * 8 + 26, (rows[0]?.[column]?.length ?? 0) * 9 + 28))
   })
 }
 
