@@ -113,9 +113,7 @@ async def test_who_uses_no_tab_is_signed_out_of_all_and_keeps_what_was_typed(sit
         change(site, "update system_config set config_value = '3600' where config_key = 'session_timeout'")
 
 
-async def test_a_session_that_is_refused_and_a_person_who_is_deactivated_are_told(
-    site: Site, browser: Browser
-) -> None:
+async def test_a_session_that_is_refused_and_a_person_who_is_deactivated_are_told(site: Site, browser: Browser) -> None:
     person = await new_person(site.stack)
     page = await site.open(browser, person)
     await page.get_by_label(PROMPT).fill("Half a thought")
@@ -128,7 +126,9 @@ async def test_a_session_that_is_refused_and_a_person_who_is_deactivated_are_tol
         }"""
     )
     refused = []
-    page.on("response", lambda answer: refused.append(answer.url) if answer.status == httpx.codes.UNAUTHORIZED else None)
+    page.on(
+        "response", lambda answer: refused.append(answer.url) if answer.status == httpx.codes.UNAUTHORIZED else None
+    )
     await page.reload()
     await expect(page.get_by_role("heading", name="No task yet")).to_be_visible()
     assert refused

@@ -6,5 +6,6 @@ import { replay } from './replay'
 import { approvals } from './approvals'
 import { files } from './files'
 import { admin } from './admin'
+import { form } from './form'
 
-export const es = { common, session, tasks, task, replay, approvals, files, admin }
+export const es = { common, session, tasks, task, replay, approvals, files, admin, form }
