@@ -29,7 +29,7 @@ PROMPT = "What should the agent do?"
 def change(site: Site, statement: str, *values: object) -> None:
     """Change the database as its owner."""
     with psycopg.connect(site.stack.database_url, autocommit=True) as owner:
-        owner.execute(statement, values)  # type: ignore[arg-type]
+        owner.execute(statement, values)
 
 
 async def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:

@@ -23,7 +23,7 @@ from tests.ui.injection import EVERYTHING, FILENAMES, TEXTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.async_api import Browser, Page, Route
+    from playwright.async_api import Browser, FilePayload, Page, Route
 
     from agent_runtime.person.session import Session
     from tests.ui.conftest import Site
@@ -56,6 +56,10 @@ async def fits(page: Page) -> bool:
     return bool(await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
+def payload(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "text/plain", "buffer": content}
+
+
 def attached(page: Page, name: str) -> Any:
     return page.get_by_role("list", name="Files of the new task").get_by_role("listitem").filter(has_text=name)
 
@@ -70,12 +74,12 @@ async def test_a_task_is_given_with_its_files_and_is_in_the_list(site: Site, bro
     await expect(prompt).to_have_value(re.compile("CSV"))
     await expect(prompt).to_be_focused()
 
-    # Pasted, picked and dropped; two that some file systems would not tell apart; one that tries to be more than a name.
+    # Picked, dropped and pasted; two that some file systems would not tell apart; one that tries to be more than a name.
     await page.set_input_files(
         "input[type=file]",
         [
-            {"name": "rentals.csv", "mimeType": "text/csv", "buffer": CSV},
-            {"name": FILENAMES[0], "mimeType": "text/markdown", "buffer": b"# hello\n"},
+            payload("rentals.csv", CSV),
+            payload(FILENAMES[0], b"# hello\n"),
         ],
     )
     await expect(attached(page, "rentals.csv").get_by_text("Uploaded")).to_be_visible()
@@ -155,8 +159,7 @@ async def test_a_cut_loses_nothing_and_makes_no_second_task(site: Site, browser:
         await expect(page).to_have_url(f"{site.url}/tasks")
         sent: list[str] = []
         page.on("request", lambda request: sent.append(request.url) if "/storage/" in request.url else None)
-        too_large = {"name": "large.bin", "mimeType": "", "buffer": b"x" * 1001}
-        await page.set_input_files("input[type=file]", too_large)
+        await page.set_input_files("input[type=file]", payload("large.bin", b"x" * 1001))
         await expect(attached(page, "large.bin")).to_contain_text("Over the limit of 1 kB")
         assert sent == []
     finally:
@@ -171,7 +174,7 @@ async def test_a_cut_loses_nothing_and_makes_no_second_task(site: Site, browser:
     # The upload is cut: that file alone is tried again.
     storage = re.compile(r"/storage/v1/object/")
     await page.route(storage, lambda route: route.abort())
-    await page.set_input_files("input[type=file]", {"name": "words.txt", "mimeType": "text/plain", "buffer": b"a b"})
+    await page.set_input_files("input[type=file]", payload("words.txt", b"a b"))
     await expect(attached(page, "words.txt")).to_contain_text("The service does not answer")
     assert await violations_in_both_themes(page) == []
     await page.unroute(storage)
@@ -287,7 +290,7 @@ async def test_the_list_filters_pages_acts_and_follows(site: Site, browser: Brow
     await expect(page.get_by_role("heading", name="No task yet")).to_be_visible()
     with owner(site) as connection:
         connection.execute(
-            "update users set role = 'viewer', tenant_id = (select u.tenant_id from users u where u.id = %s) where id = %s",
+            "update users v set role = 'viewer', tenant_id = u.tenant_id from users u where u.id = %s and v.id = %s",
             [ana.user_id, other.user_id],
         )
         connection.execute("update conversations set is_shared = true where id = %s", [waits.conversation_id])
