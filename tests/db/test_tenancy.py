@@ -631,7 +631,10 @@ def test_the_catalogue_is_the_seeds_and_the_operators_alone(connection: Connecti
         "delete from public.agents where tenant_id is null": True,
     }
     for statement, touches in statements.items():
-        with refused(DENIED, "the catalogue is changed by operators and SQL scripts alone"), acting_as(connection, "service_role"):
+        with (
+            refused(DENIED, "the catalogue is changed by operators and SQL scripts alone"),
+            acting_as(connection, "service_role"),
+        ):
             connection.execute(statement)
         if touches:
             with person(connection, team.ada):
