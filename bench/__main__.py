@@ -30,6 +30,7 @@ NAMES = (
     "scale",
     "workspace_travel",
     "rls",
+    "ui_size",
     "live_streams",
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from collections.abc import AsyncIterator
@@ -47,7 +48,9 @@ async def open_web(settings: WebSettings, bundle_folder: Path | None) -> AsyncIt
 
     Raises `ConfigError` and `DatabaseUnavailable` when the database of `DATABASE_URL` cannot be used.
     """
-    bundle, metrics = Bundle(bundle_folder), figures.Metrics()
+    supabase_seen = None if settings.proxy_supabase else settings.supabase_url
+    policy = functools.partial(content_policy, supabase_seen)
+    bundle, metrics = Bundle(bundle_folder, policy), figures.Metrics()
     async with contextlib.AsyncExitStack() as held:
         supabase = await held.enter_async_context(Supabase(settings.supabase_url, settings.publishable_key))
         timelines: Timelines = RestTimelines(supabase)
@@ -71,8 +74,7 @@ async def open_web(settings: WebSettings, bundle_folder: Path | None) -> AsyncIt
             *([Route(PROXY_PATH + "/{path:path}", proxy.answer, methods=METHODS)] if proxy else []),
             Route("/{path:path}", pages.asset, methods=["GET"]),
         ]
-        policy = content_policy(None if proxy else settings.supabase_url)
-        app = Starlette(routes=routes, middleware=[Middleware(Headers, policy=policy)])
+        app = Starlette(routes=routes, middleware=[Middleware(Headers, policy=policy())])
         yield WebServer(app, hub)
 
 

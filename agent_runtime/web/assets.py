@@ -7,6 +7,7 @@ import importlib
 import json
 import mimetypes
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ _HASHED = "assets/"
 """Below it, Vite puts a digest into each name, so that what a name holds never changes."""
 _ENCODINGS = {"br": ".br", "gzip": ".gz"}
 """Siblings that the build made, the better one first."""
+_NONCE = b"__NONCE__"
+"""Stands in the page where the nonce of each answer goes."""
 _WEIGHT = re.compile(r"^q=0(\.0*)?$")
 
 _NOT_BUILT = """\
@@ -47,7 +50,9 @@ class _File:
 class Bundle:
     """The files of one build. Without a folder there is none, and every page says how to make it."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, policy: Callable[[str], str]) -> None:
+        """`policy` makes the page's Content-Security-Policy with a nonce."""
+        self._policy = policy
         self._files = _read(folder) if folder else {}
         self.stamp = _stamp_of(folder) if folder else None
         """What it was built from; None for no bundle."""
@@ -60,7 +65,7 @@ class Bundle:
             # The page would be taken for a script: an older page that asks for a chunk has to notice.
             return Response("no such file\n", status_code=404, media_type="text/plain")
         if file is None or path == "index.html":
-            return self._page(request)
+            return self._page()
         headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
         if path.startswith(_HASHED):
             headers["Cache-Control"] = "public, max-age=31536000, immutable"
@@ -68,11 +73,13 @@ class Bundle:
             return Response(status_code=304, headers=headers)
         return _encoded(request, file, headers)
 
-    def _page(self, request: Request) -> Response:
+    def _page(self) -> Response:
         file = self._files.get("index.html")
         if file is None:
             return Response(_NOT_BUILT, media_type="text/html", headers={"Cache-Control": "no-store"})
-        return _encoded(request, file, {"Cache-Control": "no-store"})
+        nonce = secrets.token_urlsafe(18)
+        headers = {"Cache-Control": "no-store", "Content-Security-Policy": self._policy(nonce)}
+        return Response(file.content.replace(_NONCE, nonce.encode()), media_type=file.media_type, headers=headers)
 
 
 def find_bundle() -> Path | None:

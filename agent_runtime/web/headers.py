@@ -23,15 +23,16 @@ _FIXED = {
 }
 
 
-def content_policy(supabase_url: str | None) -> str:
+def content_policy(supabase_url: str | None, nonce: str | None = None) -> str:
     """The page's Content-Security-Policy. `supabase_url` is where the browser reaches Supabase; None when that is this
-    server itself."""
+    server itself. `nonce` is of one answer: style elements that bear it count, as that of an open dialog, which keeps
+    the page behind it from scrolling."""
     origin, socket = _origins(supabase_url)
     return "; ".join(
         [
             "default-src 'none'",
             "script-src 'self'",
-            "style-src 'self'",
+            "style-src 'self'" + (f" 'nonce-{nonce}'" if nonce else ""),
             "font-src 'self'",
             f"img-src 'self' blob: data:{origin}",
             "media-src 'self' blob:",
