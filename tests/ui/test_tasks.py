@@ -218,9 +218,7 @@ async def test_the_list_filters_pages_acts_and_follows(site: Site, browser: Brow
         # Fifty-one at one moment: the page ends among equals.
         connection.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps({"sub": ana.user_id})])
         connection.execute("set local role authenticated")
-        connection.execute(
-            "select count(submit_task('Task ' || n, p_limits => '{}')) from generate_series(1, 51) n"
-        )
+        connection.execute("select count(submit_task('Task ' || n, p_limits => '{}')) from generate_series(1, 51) n")
     async with Person(ana, keep=False) as client:
         waits = await client.submit(f"Delete old exports {EVERYTHING}", agent=asks, title=EVERYTHING[:250])
         held = await client.submit("Write the minutes")
