@@ -5,35 +5,48 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
+# What the web UI is built from, folders too, so that a file that was removed counts. stamp.json is written last.
+UI     := ui/dist/stamp.json
+UI_SRC := $(shell find ui/. -not -path '*/node_modules*' -not -path 'ui/./dist*')
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check format access bench audit secrets lock clean system-demo system-test
+.PHONY: help demo up ui test check format access types screenshots bench audit secrets lock clean system-demo system-test
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.local system-demo ## A fresh machine to a finished report: the whole stack, one task, then stops
 	@$(BIN)/agent-runtime demo
 
-up: $(VENV)/.local system-demo ## Run everything on this machine until Ctrl-C
+up: $(VENV)/.local system-demo $(UI) ## Run everything on this machine until Ctrl-C
 	@$(BIN)/agent-runtime up
 
-test: $(VENV)/.dev system-test ## Run all tests, on real parts
+ui: $(UI) ## Build the web UI into ui/dist
+
+test: $(VENV)/.dev system-test $(UI) ## Run all tests, on real parts
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## Lint, types, SQL style
+check: $(VENV)/.dev ## Lint, types and style of Python, SQL and the web UI
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --disable-progress-bar -q sql
+	@$(BIN)/python scripts/build_ui.py check
 
-format: $(VENV)/.dev ## Format the Python sources
+format: $(VENV)/.dev ## Format the sources of Python and the web UI
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/python scripts/build_ui.py format
 
 access: $(VENV)/.dev ## Make docs/access.md from sql/access.yaml
 	@$(BIN)/python -m agent_runtime.access.page
 
-bench: $(VENV)/.bench ## Run the benchmarks, beside other queues and runtimes, and print their tables
+types: $(VENV)/.dev ## Make the web UI's types from the database and the events
+	@PYTHONPATH=. $(BIN)/python scripts/ui_types.py
+
+screenshots: $(VENV)/.dev system-test $(UI) ## Take a picture of each screen, into docs/images/
+	@PYTHONPATH=. $(BIN)/python scripts/screenshots.py
+
+bench: $(VENV)/.bench $(UI) ## Run the benchmarks, beside other queues and runtimes, and print their tables
 	@$(BIN)/python -m bench
 
 audit: $(VENV)/.dev ## Ask the databases of known vulnerabilities about all that is locked (needs the network)
@@ -50,7 +63,11 @@ lock: $(VENV)/bin/python ## Write requirements/ anew from pyproject.toml
 	@$(LOCK) --constraint requirements/dev.lock --output-file requirements/worker.lock pyproject.toml
 
 clean: ## Remove what make installed in this folder
-	rm -rf $(VENV) demo-output
+	rm -rf $(VENV) demo-output ui/dist ui/node_modules
+
+$(UI): $(UI_SRC) scripts/build_ui.py agent_runtime/web/stamp.py | $(VENV)/.local
+	@echo "Building the web UI (half a minute the first time, then seconds)"
+	@$(BIN)/python scripts/build_ui.py
 
 # A package that the system does not let us install is told of, never fatal: the runtime says what it uses instead.
 system-demo:

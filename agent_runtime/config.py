@@ -80,17 +80,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _database_url_is_one(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        try:
-            parts = conninfo_to_dict(value.get_secret_value())
-        except ProgrammingError as error:
-            # The message quotes the string, which holds a password.
-            raise ValueError(
-                "not a Postgres connection string; it looks like postgresql://user:password@host:5432/name"
-            ) from error
-        if not parts:
-            raise ValueError("empty; it looks like postgresql://user:password@host:5432/name")
+        if value is not None:
+            require_conninfo(value.get_secret_value())
         return value
 
     @field_validator("vault_previous_keys", mode="before")
@@ -110,9 +101,27 @@ class Settings(BaseSettings):
     @field_validator("supabase_url", "model_url")
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
-        return value.rstrip("/") if value else value
+        return require_http(value) if value is not None else None
+
+
+def require_conninfo(text: str) -> None:
+    """Raises `ValueError` for what is no Postgres connection string."""
+    try:
+        parts = conninfo_to_dict(text)
+    except ProgrammingError as error:
+        # The message quotes the string, which holds a password.
+        raise ValueError(
+            "not a Postgres connection string; it looks like postgresql://user:password@host:5432/name"
+        ) from error
+    if not parts:
+        raise ValueError("empty; it looks like postgresql://user:password@host:5432/name")
+
+
+def require_http(url: str) -> str:
+    """The URL without a slash at its end. Raises `ValueError` when it is none."""
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return url.rstrip("/")
 
 
 def load_settings(**overrides: Any) -> Settings:

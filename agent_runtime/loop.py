@@ -32,7 +32,8 @@ from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt
 from agent_runtime.lease import LeaseGuard
 from agent_runtime.limits import Limits, check_repeats
-from agent_runtime.llm.chat import ChatModel, OnDelta, Turn
+from agent_runtime.live_answers import AnswerFeed
+from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
@@ -81,7 +82,8 @@ class Run:
     interrupt: Interrupt
     guard: LeaseGuard
     secrets: RunSecrets
-    on_delta: OnDelta | None = None
+    feed: AnswerFeed | None = None
+    """Is told how the model's answer goes on."""
     _started: set[UUID] = field(default_factory=set)
     """Calls that this run started: one that is running and not among them was cut short by a crash."""
 
@@ -130,6 +132,8 @@ class Run:
 
     async def _take_turn(self) -> None:
         step = int(self.context.task.usage.get("steps") or 0) + 1
+        if self.feed:
+            self.feed.begin(step)
         turn = await self._unless_paused(self._ask())
         calls = [call.model_dump() for call in turn.tool_calls]
         usage = turn.usage.model_dump()
@@ -139,6 +143,8 @@ class Run:
         recorded = await self.store.record_turn(
             self.lease, step, fit_message(turn.content), calls, metadata, usage, seen_seq=self._last_seq(), start=True
         )
+        if self.feed:
+            self.feed.end()
         log.info("step", step=step, calls=[call.name for call in turn.tool_calls], **usage)
         self._remember(recorded.messages, recorded.executions)
         self._update_task(usage=recorded.usage, retries=0)
@@ -172,7 +178,7 @@ class Run:
         while True:
             shown = render(self.context.agent, self.context.tools, self.context.task, self.context.messages, limit)
             try:
-                return await self.model.reply(shown, tools, self.on_delta)
+                return await self.model.reply(shown, tools, self.feed.take if self.feed else None)
             except ContextTooLong:
                 if limit <= HISTORY_FLOOR_MESSAGES:
                     raise

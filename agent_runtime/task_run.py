@@ -23,7 +23,9 @@ from agent_runtime.errors import (
 from agent_runtime.files import TaskFiles
 from agent_runtime.interrupt import Interrupt, StopReason
 from agent_runtime.lease import LeaseGuard
+from agent_runtime.live_answers import LiveAnswers
 from agent_runtime.llm.chat import ChatModel
+from agent_runtime.llm.late import LateModel
 from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
 from agent_runtime.records import Lease, RunContext, Task
@@ -51,6 +53,7 @@ class TaskRunner:
         registry: Registry,
         sandbox: Sandbox,
         guard: LeaseGuard,
+        answers: LiveAnswers | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -58,6 +61,7 @@ class TaskRunner:
         self._registry = registry
         self._sandbox = sandbox
         self._guard = guard
+        self._answers = answers
         self._keys = Keyring.of(settings)
         self._own_secrets = own_secrets(settings)
 
@@ -118,7 +122,8 @@ class TaskRunner:
     ) -> Run:
         context = await store.context(lease)
         await secrets.recall(context)
-        model = await self._open_model(context)
+        # A run that has only calls to finish ends without a model server.
+        model = LateModel(self._settings.model or context.agent.model_name, lambda: self._open_model(context))
         workspace = held.enter_context(hold_workspace(self._settings.workspace_root, context.task))
         files = TaskFiles(
             workspace,
@@ -129,6 +134,9 @@ class TaskRunner:
             patience_seconds=self._settings.storage_patience_seconds,
             secrets=secrets.given,
         )
+        feed = self._answers.feed(lease.task_id, secrets.scrubber) if self._answers else None
+        if self._answers and feed:
+            held.callback(self._answers.drop, feed)
         return Run(
             lease=lease,
             store=store,
@@ -142,6 +150,7 @@ class TaskRunner:
             interrupt=interrupt,
             guard=self._guard,
             secrets=secrets,
+            feed=feed,
         )
 
     async def _open_model(self, context: RunContext) -> ChatModel:

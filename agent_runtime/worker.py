@@ -26,6 +26,8 @@ from agent_runtime.interrupt import Interrupt, StopReason, cancel_all
 from agent_runtime.janitor import sweep_files
 from agent_runtime.lease import LeaseKeeper
 from agent_runtime.lease_book import News
+from agent_runtime.live_answers import LiveAnswers
+from agent_runtime.model_watch import watch_model
 from agent_runtime.pulse import clock
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
@@ -59,13 +61,20 @@ class Worker:
     """One worker process. `run` goes on until `stop` is called, or with `drain` until nothing is pending."""
 
     def __init__(
-        self, settings: Settings, store: Store, keeper: LeaseKeeper, runner: TaskRunner, storage: Storage
+        self,
+        settings: Settings,
+        store: Store,
+        keeper: LeaseKeeper,
+        runner: TaskRunner,
+        storage: Storage,
+        answers: LiveAnswers | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
         self._keeper = keeper
         self._runner = runner
         self._storage = storage
+        self._answers = answers or LiveAnswers(None)
         self._active: dict[Lease, ActiveRun] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -79,7 +88,14 @@ class Worker:
         try:
             # Around everything else: leases are renewed until the tasks were given back.
             async with self._keeper.running(self._hear):
-                duties = [self._keeper.watch(), self._reap_for_ever(), self._sweep_for_ever(), self._listen_for_ever()]
+                duties = [
+                    self._keeper.watch(),
+                    self._reap_for_ever(),
+                    self._sweep_for_ever(),
+                    self._listen_for_ever(),
+                    self._answers.publish(),
+                    self._watch_for_ever(),
+                ]
                 async with _background(*duties):
                     try:
                         await self._claim_until_stopped(drain)
@@ -186,6 +202,7 @@ class Worker:
             on_pending=self._wake.set,
             on_control=self._look_at,
             on_health=self._rely_on_wake_ups,
+            on_watch=self._answers.hear,
             echo_seconds=self._settings.echo_seconds,
             poll_seconds=self._settings.unwoken_poll_seconds,
         )
@@ -230,6 +247,9 @@ class Worker:
             "the database was upgraded to a newer schema: restart this worker with a newer release"
         ) from None
 
+    async def _watch_for_ever(self) -> None:
+        await watch_model(self._store, self._settings)
+
     async def _sweep_for_ever(self) -> None:
         while True:
             await sweep_files(self._store, self._storage)
@@ -269,7 +289,9 @@ async def open_worker(settings: Settings, registry: Registry, sandbox: Sandbox) 
         if (known["schema_version"] or 0) >= VAULT_SINCE_VERSION:
             keys = await Keyring.of(settings).opened(store.master_keys)
             keys.require(await store.unknown_vault_keys(keys.ids))
-        yield Worker(settings, store, keeper, TaskRunner(settings, store, storage, registry, sandbox, keeper), storage)
+        answers = LiveAnswers(settings.database_url.get_secret_value() if settings.database_url else None)
+        runner = TaskRunner(settings, store, storage, registry, sandbox, keeper, answers)
+        yield Worker(settings, store, keeper, runner, storage, answers)
 
 
 async def _announce(store: Store, settings: Settings) -> dict[str, Any]:

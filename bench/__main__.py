@@ -30,6 +30,8 @@ NAMES = (
     "scale",
     "workspace_travel",
     "rls",
+    "ui_size",
+    "live_streams",
 )
 
 WIDTH = 150

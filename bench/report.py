@@ -11,7 +11,7 @@ from typing import Any, Literal
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-Unit = Literal["tasks/s", "ms", "s", "% of a core", "MB", "per s", ""]
+Unit = Literal["tasks/s", "ms", "s", "% of a core", "MB", "kB", "per s", ""]
 
 
 @dataclass(frozen=True)

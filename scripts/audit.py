@@ -19,7 +19,7 @@ from agent_runtime.local import api_packages, wheels
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON_LOCK = ROOT / "requirements" / "dev.lock"  # holds what the others hold, and what tests need
-NPM_LOCKS = (api_packages.MANIFEST, ROOT / "tests" / "advisors")
+NPM_LOCKS = (api_packages.MANIFEST, ROOT / "tests" / "advisors", ROOT / "ui")
 
 FOUND, NOT_ASKED = 1, 2
 

@@ -35,6 +35,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 
 \ir migrations/version_2.sql
 \ir migrations/version_3.sql
+\ir migrations/version_4.sql
 -- Where version 3 has put the audit of a version before aside.
 \ir schema/audit_logs.sql
 \ir schema/audit_chain.sql
@@ -59,6 +60,12 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/audit_check.sql
 \ir functions/vault.sql
 \ir functions/database_tools.sql
+\ir functions/names.sql
+\ir functions/operator.sql
+\ir functions/agents.sql
+\ir functions/trial.sql
+\ir functions/health.sql
+\ir functions/live.sql
 
 \ir migrations/version_3_audit.sql
 
@@ -74,9 +81,15 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/notify.sql
 \ir triggers/usage.sql
 \ir triggers/audit.sql
+\ir triggers/realtime.sql
 
 \ir views/conversation_details.sql
 \ir views/tool_statistics.sql
+\ir views/current_files.sql
+\ir views/task_overview.sql
+\ir views/waiting_executions.sql
+-- It returns rows of a view.
+\ir functions/search_tasks.sql
 
 \ir policies/grants.sql
 \ir policies/tenants.sql
@@ -99,6 +112,11 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/vault.sql
 \ir policies/database_tools.sql
 \ir policies/search.sql
+\ir policies/operator.sql
+\ir policies/screens.sql
+\ir policies/health.sql
+\ir policies/live.sql
+\ir policies/realtime.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql

@@ -45,6 +45,7 @@ class Caller:
     """here, elsewhere, or none for an account that was deleted; None for who is no person."""
     as_role: str | None = None
     active: bool = True
+    operator: bool = False
     like: str | None = None
     acts_for: str | None = None
 
@@ -62,6 +63,8 @@ class Trial:
     whose: str = "select r.user_id, r.tenant_id, false"
     find: str = "r.tenant_id = any (%(tenants)s)"
     key: str = "id"
+    of: str | None = None
+    """The relation that the rows are found in, where the owner sees none in the thing itself."""
     insert: dict[str, Any] = field(default_factory=dict)
     update: dict[str, Any] = field(default_factory=dict)
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -162,6 +165,7 @@ def _caller(name: str, given: dict[str, Any]) -> Caller:
         tenant=given.get("tenant"),
         as_role=given.get("as"),
         active=given.get("active", True),
+        operator=given.get("operator", False),
         like=given.get("like"),
         acts_for=given.get("acts_for"),
     )
@@ -190,6 +194,7 @@ def _trial(name: str, given: dict[str, Any]) -> Trial:
         "whose",
         "find",
         "key",
+        "of",
         "insert",
         "update",
         "arguments",
@@ -205,6 +210,7 @@ def _trial(name: str, given: dict[str, Any]) -> Trial:
         whose=given.get("whose", default.whose),
         find=given.get("find", default.find),
         key=given.get("key", default.key),
+        of=given.get("of"),
         insert=given.get("insert", {}),
         update=given.get("update", {}),
         arguments=given.get("arguments", {}),

@@ -190,8 +190,8 @@ def _people(connection: Connection, scene: Scene, sign_up: SignUp) -> None:
             continue
         scene.people[caller.name] = Me(me.user, homes[str(caller.tenant)], me.home)
         connection.execute(
-            "update public.users set tenant_id = %s, role = %s where id = %s",
-            [homes[str(caller.tenant)], caller.as_role, me.user],
+            "update public.users set tenant_id = %s, role = %s, is_operator = %s where id = %s",
+            [homes[str(caller.tenant)], caller.as_role, caller.operator, me.user],
         )
 
 
@@ -260,7 +260,8 @@ def _rows(connection: Connection, scene: Scene, thing: Thing, made: list[str]) -
         # Where to look and whose it is are the file's own SQL.
         f"select distinct on (w.user_id, w.tenant_id, w.shared)"
         f" {key}::text as key, w.user_id::text, w.tenant_id::text, w.shared"
-        f" from {thing.relation} r cross join lateral ({thing.trial.whose}) as w (user_id, tenant_id, shared)"
+        f" from {thing.trial.of or thing.relation} r"
+        f" cross join lateral ({thing.trial.whose}) as w (user_id, tenant_id, shared)"
         f" where {thing.trial.find} or {key} = any (%(made)s)"
         f" order by w.user_id, w.tenant_id, w.shared, {key}",
         {"tenants": array(scene.tenants), "made": array([one for one in made if one != "None"])},

@@ -47,8 +47,9 @@ def up(
         typer.Option(show_default=False, exists=True, dir_okay=False, help="Script for the stand-in model server."),
     ] = None,
     worker: Annotated[bool, typer.Option("--worker/--no-worker", help="Run a worker too.")] = True,
+    web: Annotated[bool, typer.Option("--web/--no-web", help="Serve the web UI too.")] = True,
 ) -> None:
-    """Run Postgres, the Supabase API, a model server and a worker on this machine until Ctrl-C."""
+    """Run Postgres, the Supabase API, a model server, a worker and the web UI on this machine until Ctrl-C."""
     try:
         from agent_runtime.local.folder import default_path
         from agent_runtime.local.stack import Stack
@@ -65,7 +66,7 @@ def up(
         on_part=progress.on_part,
     )
     try:
-        asyncio.run(_until_signal(_serve(stack, console, progress, with_worker=worker)))
+        asyncio.run(_until_signal(_serve(stack, console, progress, with_worker=worker, with_web=web)))
     except OSError as error:
         # A full disk, a folder that vanished: the operator's to mend.
         where = f"{error.filename}: " if error.filename else ""
@@ -94,8 +95,8 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
             raise
 
 
-async def _serve(stack: Stack, console: Console, progress: Progress, *, with_worker: bool) -> None:
-    from agent_runtime.local.first_user import sign_in_first_user
+async def _serve(stack: Stack, console: Console, progress: Progress, *, with_worker: bool, with_web: bool) -> None:
+    from agent_runtime.local.first_user import make_operator, sign_in_first_user
     from agent_runtime.local.supervisor import keep_alive
 
     try:
@@ -103,12 +104,14 @@ async def _serve(stack: Stack, console: Console, progress: Progress, *, with_wor
             await stack.start()
             if with_worker:
                 await stack.start_worker()
+            web = await stack.start_web() if with_web else None
             user = await sign_in_first_user(
                 stack.folder.first_user, supabase_url=stack.supabase_url, publishable_key=stack.publishable_key
             )
             if user:
+                await make_operator(stack.database_url, user)
                 _keep_session(session_of(stack, user), stack.notes)
-        _print_summary(console, stack, user, progress.seconds)
+        _print_summary(console, stack, user, web.url if web else None, progress.seconds)
         await keep_alive(stack.parts, lambda line: console.print(escape(line), style="yellow"))
     finally:
         # Shielded from nothing: a second signal is ignored by _until_signal, so this runs to its end.
@@ -176,13 +179,13 @@ class Progress:
         self._console.print(Text.assemble(("✓", "green"), f" {part:<24}{seconds:6.2f} s"))
 
 
-def _print_summary(console: Console, stack: Stack, user: SignedIn | None, seconds: float) -> None:
+def _print_summary(console: Console, stack: Stack, user: SignedIn | None, web_url: str | None, seconds: float) -> None:
     for note in stack.notes:
         console.print(escape(f"Note: {note}"), style="yellow")
     table = Table(title=f"Running, started in {seconds:.1f} s", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for label, value in _summary(stack, user):
+    for label, value in _summary(stack, user, web_url):
         table.add_row(label, escape(value))
     console.print(table)
     if stack.is_stand_in:
@@ -198,11 +201,12 @@ def _print_summary(console: Console, stack: Stack, user: SignedIn | None, second
     console.print("Stop with Ctrl-C.")
 
 
-def _summary(stack: Stack, user: SignedIn | None) -> list[tuple[str, str]]:
+def _summary(stack: Stack, user: SignedIn | None, web_url: str | None) -> list[tuple[str, str]]:
     credentials = stack.folder.first_user
     model = stack.model or "each agent's own"
     server = "the built-in stand-in" if stack.is_stand_in else f"Ollama {stack.ollama.version}" if stack.ollama else ""
     return [
+        ("Web UI", web_url or "off (--no-web)"),
         ("Supabase API", stack.supabase_url),
         ("Publishable key", stack.publishable_key),
         ("Postgres", f"{stack.postgres.address} (passwords in {stack.folder.secrets})"),

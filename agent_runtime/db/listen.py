@@ -23,6 +23,10 @@ RECONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
 
 PENDING, CONTROL = "agent_runtime_pending", "agent_runtime_control"
+WATCH, DELTA = "agent_runtime_watch", "agent_runtime_delta"
+"""Servers say which tasks somebody watches; workers say how the answers to these go on."""
+HELLO = "hello"
+"""A worker that begins to listen asks the servers by this, on `DELTA`, to say at once what is watched."""
 
 
 class Listener:
@@ -35,13 +39,16 @@ class Listener:
         on_pending: Callable[[], None],
         on_control: Callable[[UUID | None], None],
         on_health: Callable[[bool], None],
+        on_watch: Callable[[str], None] | None = None,
         echo_seconds: float,
         poll_seconds: float,
     ) -> None:
-        """`on_control` is given the task, or None when something may have been missed. `poll_seconds` is how often the
+        """`on_control` is given the task, or None when something may have been missed; `on_watch` what a server of live
+        streams says. `poll_seconds` is how often the
         worker looks by itself while this is not healthy, for the log alone."""
         self._conninfo = with_keepalives(conninfo)
         self._on_pending, self._on_control, self._on_health = on_pending, on_control, on_health
+        self._on_watch = on_watch
         self._echo_seconds, self._poll_seconds = echo_seconds, poll_seconds
         self._answer_seconds = min(ANSWER_SECONDS, echo_seconds)
         self._echo_channel = f"agent_runtime_echo_{uuid4().hex}"
@@ -54,8 +61,11 @@ class Listener:
         while True:
             try:
                 async with await self._connect() as connection:
-                    for channel in (PENDING, CONTROL, self._echo_channel):
+                    channels = (PENDING, CONTROL, self._echo_channel, *([WATCH] if self._on_watch else []))
+                    for channel in channels:
                         await connection.execute(f"listen {channel}")
+                    if self._on_watch:
+                        await connection.execute("select pg_catalog.pg_notify(%s, %s)", [DELTA, HELLO])
                     # For what was missed before.
                     self._on_pending()
                     self._on_control(None)
@@ -85,6 +95,9 @@ class Listener:
                 # Whoever can connect can notify: what cannot be read is no reason to end.
                 if task_id := _uuid(notification.payload):
                     self._on_control(task_id)
+            elif notification.channel == WATCH:
+                if self._on_watch:
+                    self._on_watch(notification.payload)
             else:
                 self._echoed.set()
 

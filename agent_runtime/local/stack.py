@@ -25,6 +25,7 @@ from agent_runtime.local.postgres import LocalPostgres
 from agent_runtime.local.processes import stop_left_behind
 from agent_runtime.local.secrets import Secrets, load_or_generate
 from agent_runtime.local.supervisor import Part
+from agent_runtime.local.web import WebProcess
 from agent_runtime.local.worker import WorkerProcess
 from agent_runtime.vault import keys as vault_keys
 
@@ -187,6 +188,23 @@ class Stack:
         await self._timed(name, lambda: self._start(name, worker))
         return worker
 
+    async def start_web(self) -> WebProcess:
+        """Start the web UI's server as a part of the stack."""
+        web = WebProcess(
+            {
+                "DATABASE_URL": self.worker_database_url,
+                "SUPABASE_URL": self.supabase_url,
+                "SUPABASE_PUBLISHABLE_KEY": self.publishable_key,
+                # The embedded API answers no browser that comes from another address.
+                "AGENT_RUNTIME_WEB_PROXY_SUPABASE": "true",
+            },
+            port=self._ports["web"],
+            records=self.folder.records,
+            logs=self.folder.logs,
+        )
+        await self._timed("web UI", lambda: self._start("web UI", web))
+        return web
+
     async def _find_model_server(self) -> None:
         if self._script and self._model_url:
             raise ConfigError("--script is for the stand-in and --model-url for another server: give one of them")
@@ -201,7 +219,7 @@ class Stack:
     def _choose_ports(self) -> dict[str, int]:
         kept = self.folder.ports
         chosen: dict[str, int] = {}
-        for name in ("api", "postgres", "model"):
+        for name in ("api", "postgres", "model", "web"):
             if name == "api" and self._api_port is not None:
                 chosen[name] = ports.demand(self._api_port)
                 continue

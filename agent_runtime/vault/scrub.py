@@ -32,6 +32,9 @@ MIN_LINE_CHARACTERS = 16
 WINDOW_BYTES = 8 << 20
 """Of long contents so much is looked at at a time."""
 _DECIMAL_LIMIT_BYTES = 1 << 20
+_CONTINUATION = bytes(range(0x80, 0xC0))
+_HALF_ESCAPE_BYTES = 16
+_LAST_WORD = re.compile(rb"[0-9a-zA-Z]{1,16}$")
 _CUT_CHARACTERS = 4
 """So much of a value's beginning or end is taken out where an output was cut in two."""
 
@@ -159,6 +162,25 @@ class Scrubber:
             found += [(start + first, start + last) for first, last in self._spans(window)]
             start += WINDOW_BYTES
         return _merged([*found, *self._at_cuts(content)])
+
+    def doubtful_from(self, text: str) -> int:
+        """Of a text that is still being written: from where on its end may be the beginning of a value, in whatever
+        way it is written; the text's length when it is none. The first letters alone, fewer than four, do not count."""
+        if not self._values:
+            return len(text)
+        tail = text[-self.longest_bytes :]
+        content = tail.encode(errors="surrogatepass")
+        doubt = len(content)
+        for end in _ends(content):
+            for reading in self._readings(content[:end]):
+                data = reading.fast(content[:end])
+                lengths = [_begun(data, wanted.data) + wanted.before for wanted in reading.patterns]
+                if (longest := max(lengths, default=0)) >= _CUT_CHARACTERS:
+                    start, _ = reading.traced(content[:end]).origin(max(0, len(data) - longest), len(data))
+                    doubt = min(doubt, start)
+        if content[doubt : doubt + 1].translate(None, _CONTINUATION) == b"" and doubt < len(content):
+            doubt -= len(content[: doubt + 1]) - len(content[: doubt + 1].rstrip(_CONTINUATION))
+        return len(text) - len(tail) + len(content[:doubt].translate(None, _CONTINUATION))
 
     def _windows(self, content: bytes) -> Iterable[bytes]:
         if len(content) <= WINDOW_BYTES:
@@ -428,6 +450,29 @@ def _overlap(content: bytes, wanted: bytes) -> int:
         if content.endswith(wanted[:length]):
             return length
     return 0
+
+
+def _ends(content: bytes) -> set[int]:
+    """Where a text that is still being written may be thought to end: what follows may be half of an escape, or of a
+    number."""
+    ends = {len(content)}
+    if last := _LAST_WORD.search(content, max(0, len(content) - _HALF_ESCAPE_BYTES)):
+        ends.add(last.start())
+    first = max(0, len(content) - _HALF_ESCAPE_BYTES)
+    return ends | {at for at in range(first, len(content)) if content[at] in b"%\\&"}
+
+
+def _begun(content: bytes, wanted: bytes) -> int:
+    """The same for any beginning, quick to say no."""
+    last = content[-_CUT_CHARACTERS:]
+    if len(last) < _CUT_CHARACTERS:
+        return 0
+    at, longest = wanted.find(last), 0
+    while at >= 0:
+        if at + len(last) < len(wanted) and content.endswith(wanted[: at + len(last)]):
+            longest = at + len(last)
+        at = wanted.find(last, at + 1)
+    return longest
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -88,7 +88,8 @@ begin
   return v_schema not in ('auth', 'storage', 'realtime', 'pg_catalog', 'information_schema') and not (
     v_schema = 'public' and p_relation.relname in (
       'agents', 'audit_logs', 'credentials', 'execution_decisions', 'files', 'invitations', 'messages', 'system_config',
-      'task_events', 'tenants', 'tool_executions', 'tools', 'users', 'workers', 'conversation_details', 'tool_statistics'
+      'task_events', 'tenants', 'tool_executions', 'tools', 'users', 'workers', 'conversation_details', 'tool_statistics',
+      'current_files', 'task_overview', 'waiting_executions'
     )
   );
 end

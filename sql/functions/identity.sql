@@ -66,7 +66,15 @@ begin
   return exists (select from public.users u where u.id = private.claimed() and u.is_active and u.role = 'admin');
 end
 $$;
-comment on function private.is_admin() is 'Admin of the own tenant. What belongs to the platform is changed by SQL scripts alone.';
+comment on function private.is_admin() is 'Admin of the own tenant. What belongs to the platform is the operators''.';
+
+create or replace function private.is_operator() returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from public.users u where u.id = private.claimed() and u.is_active and u.is_operator);
+end
+$$;
+comment on function private.is_operator() is 'Whether the person may change what belongs to the platform. The owner''s SQL alone makes somebody one.';
 
 create or replace function private.my_tenant_as_admin() returns uuid
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$

@@ -407,25 +407,6 @@ $$;
 comment on function public.settle_execution(uuid, boolean, text) is
   'The task''s owner, or an admin of the tenant, says of a call in doubt whether it happened, with its result, or not; the model hears it.';
 
-create or replace function public.runtime_status() returns jsonb
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_me uuid := private.me();
-begin
-  if v_me is null then
-    raise exception using errcode = '42501', message = 'sign in to see the status';
-  end if;
-  return jsonb_build_object(
-    'workers', (
-      select count(*) from public.workers w where w.stopped_at is null and w.heartbeat_at > now() - interval '1 minute'
-    ),
-    'my_pending', (select count(*) from public.tasks t where t.user_id = v_me and t.status = 'pending'),
-    'schema_version', (select max(v.version) from private.schema_version v)
-  );
-end
-$$;
-comment on function public.runtime_status() is 'Whether anybody works, for a screen that must say why nothing moves.';
-
 create or replace function public.sync_tools(p_declarations jsonb) returns table (name text, change text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -29,7 +29,7 @@ begin
       from public.tools t
       where t.is_enabled
         and (t.tenant_id is null or t.tenant_id = v_task.tenant_id)
-        and (t.category = 'control' or t.name = any (v_agent.tools_enabled))
+        and (t.category = 'control' or t.name = any (v_agent.tools_enabled) or t.id = private.trial_tool(p_task))
     ),
     'messages', private.messages_after(v_task.conversation_id, 0),
     'executions', (

@@ -9,7 +9,8 @@ declare
 begin
   -- Bytes go up before their task is submitted, so the task may not be there yet; if it is, it must be one's own.
   return private.can_write()
-    and split_part(p_name, '/', 1) = private.my_tenant()::text
+    -- At home, too: a conversation there goes on while one works elsewhere.
+    and split_part(p_name, '/', 1) = any (private.my_tenants()::text[])
     and v_task ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
     -- Whatever begins with a dot is the worker's: what is at .sha256/ has to have that sha256.
     and split_part(p_name, '/', 3) <> '' and not starts_with(split_part(p_name, '/', 3), '.')

@@ -70,7 +70,9 @@ create index if not exists idx_tasks_created_at on public.tasks (created_at desc
 create index if not exists idx_tasks_status_priority on public.tasks (status, priority desc);
 -- On a column that a trigger keeps: an expression would be parsed again, in both languages, at each change of the status.
 create index if not exists idx_tasks_title_description_gin on public.tasks using gin (search);
-create index if not exists idx_tasks_tenant_id on public.tasks (tenant_id);
+-- The newest of a person's and of a tenant's, page by page.
+create index if not exists idx_tasks_user_created on public.tasks (user_id, created_at desc, id desc);
+create index if not exists idx_tasks_tenant_created on public.tasks (tenant_id, created_at desc, id desc);
 create index if not exists idx_tasks_agent_id on public.tasks (agent_id);
 create index if not exists idx_tasks_parent_task_id on public.tasks (parent_task_id) where parent_task_id is not null;
 create index if not exists idx_tasks_worker_id on public.tasks (worker_id) where worker_id is not null;

@@ -26,6 +26,10 @@ comment on column public.users.deactivated_by_admin is
 alter table public.users add column if not exists owner_hints boolean not null default true;
 comment on column public.users.owner_hints is
   'False for who left a tenant or lost a conversation to somebody else: the policies believe no owner_id of theirs.';
+-- Since version 4.
+alter table public.users add column if not exists is_operator boolean not null default false;
+comment on column public.users.is_operator is
+  'May change what belongs to the platform: configuration, tools, the catalogue, tenants'' limits. Given and taken by the owner''s SQL alone.';
 create index if not exists idx_users_email on public.users (email);
 create index if not exists idx_users_username on public.users (username);
 create index if not exists idx_users_role on public.users (role);

@@ -83,7 +83,11 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform private.append_event(
     new.task_id, new.conversation_id, new.tenant_id, 'message.created',
-    jsonb_strip_nulls(jsonb_build_object('message_id', new.id, 'seq', new.seq, 'role', new.role, 'step', new.metadata -> 'step'))
+    jsonb_strip_nulls(jsonb_build_object(
+      'message_id', new.id, 'seq', new.seq, 'role', new.role,
+      -- A person's metadata is the person's to write, and may hold anything.
+      'step', case when new.role <> 'user' then new.metadata -> 'step' end
+    ))
   );
   return null;
 end

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 FOLDER = resources.sql() / "seed" / "admin"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sql"))
-PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE = (
-    "promote_user_to_admin.sql", "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
+PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE = (
+    "promote_user_to_admin.sql", "promote_user_to_operator.sql",
+    "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
     "set_configuration.sql", "set_tenant_limits.sql", "move_user_to_tenant.sql",
 )  # fmt: skip
 
@@ -50,7 +51,7 @@ def everything(connection: Connection) -> list[list[Row]]:
 
 
 def test_there_is_no_other_script() -> None:
-    assert sorted([PROMOTE, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE]) == SCRIPTS
+    assert sorted([PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE]) == SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -67,6 +68,7 @@ def test_a_script_that_nobody_filled_in_asks_for_it(
 STEPS = """'{"steps": 50}'"""
 FILLED_IN: list[tuple[str, dict[str, str]]] = [
     (PROMOTE, {"email": "' Ana@Example.org'"}),
+    (OPERATOR, {"email": "'Ana@example.org '"}),
     (MOVE, {"email": "'Ana@example.org '", "tenant": "'elsewhere'", "role": "'viewer'"}),
     (AGENT, {"name": "'Analyst'", "system_prompt": "'Analyse.'", "tools_enabled": "array['file_read']"}),
     (AGENT, {"name": "'Asistente General'", "temperature": "0", "is_active": "false"}),
@@ -101,6 +103,14 @@ def test_psql_runs_them_all(database: Database) -> None:
         finished = psql(database, "-c", script(name, **parameters))
         assert finished.returncode == 0, finished.stderr
         assert finished.stderr.startswith("NOTICE:  ")
+
+
+def test_a_user_becomes_an_operator_and_is_one_no_more(connection: Connection) -> None:
+    runs.sign_up(connection, "ana@example.org")
+    assert run(connection, OPERATOR, email="'ANA@example.org'") == [
+        {"email": "ana@example.org", "username": "ana", "role": "user", "tenant": "ana"}
+    ]
+    assert run(connection, OPERATOR, email="'ana@example.org'", is_operator="false") == []
 
 
 def test_a_user_becomes_an_admin_by_its_address(connection: Connection) -> None:
@@ -289,12 +299,12 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
     *(
         (CONFIGURE, {"key": f"'{key}'", "value": f"'{given}'"}, said)
         for key, given, said in (
-            ("ollama_base_url", "localhost:11434", "is no URL"),
-            ("ollama_base_url", "ftp://x", "is no URL"),
-            ("ollama_base_url", "http://", "is no URL"),
-            ("ollama_base_url", "http://user:secret@host", "is no URL"),
-            ("default_model", "a model", "is no name of a model"),
-            ("default_model", "default", "is no name of a model"),
+            ("ollama_base_url", "localhost:11434", "is not a URL"),
+            ("ollama_base_url", "ftp://x", "is not a URL"),
+            ("ollama_base_url", "http://", "is not a URL"),
+            ("ollama_base_url", "http://user:secret@host", "is not a URL"),
+            ("default_model", "a model", "is not a name of a model"),
+            ("default_model", "default", "is not a name of a model"),
             ("max_conversation_history", "0", "from 1 to 10000"),
             ("max_conversation_history", "ten", "from 1 to 10000"),
             ("file_upload_max_size", "100MB", "from 1 to 5368709120"),

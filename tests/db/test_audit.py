@@ -39,6 +39,7 @@ NOT_AUDITED = {
     "private.acting": "rows live as long as their transaction",
     "private.executed_statements": "the call that executed it is audited",
     "private.sealed_credentials": "ciphertexts, of credentials that are audited",
+    "private.duties": "when workers last did what they do all the time",
     "private.vault_keys": "names of keys, of no use without them",
 }
 

@@ -21,19 +21,25 @@ PERSONS = {
     "vault_slot", "vault_put", "vault_list", "vault_remove",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
+    "my_access", "set_configuration", "set_tool", "platform_tenants", "set_tenant_limits", "clone_agent",
+    "publish_agent", "try_tool", "runtime_health", "search_tasks", "task_people",
 }  # fmt: skip
 # What audit_… call past the policies, for admins alone.
 AUDITORS = {"my_audit_head", "check_my_audit", "export_my_audit"}
+# What search_tasks calls past the policies.
+SEARCHED = {"found_tasks"}
 WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
-    "worker_list", "worker_backlog", "worker_context", "worker_record_turn", "worker_start_execution",
+    "worker_list", "worker_backlog", "worker_report", "worker_context", "worker_record_turn", "worker_start_execution",
     "worker_finish_execution", "worker_suspend", "worker_settle",
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
     "worker_credentials", "worker_vault_keys", "worker_master_keys",
 }  # fmt: skip
+SERVERS = {"web_read_events", "web_last_event"}
+"""What the web UI's server asks, over a connection of `agent_worker`; the REST API has no use for them."""
 POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin", "can_write",
             "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task", "my_address",
-            "is_acting", "signs_nothing"}  # fmt: skip
+            "is_acting", "signs_nothing", "is_operator", "owner_name", "decider_name"}  # fmt: skip
 
 VAULT = {"vault_slot", "vault_put", "vault_list", "vault_remove", "vault_wrapped", "vault_rewrap", "vault_new_key"}
 """The service key's, as the operator."""
@@ -54,8 +60,10 @@ def callable_by(connection: Connection, role: Role) -> set[str]:
 
 def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
-    assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
+    assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS | SEARCHED
     assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"}
+    assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
+    assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"} | SERVERS
     assert callable_by(connection, "service_role") == WORKERS | POLICIES | VAULT | {"sync_tools", "cancel_task"}
 
 
@@ -80,7 +88,9 @@ def test_every_table_has_row_level_security(connection: Connection) -> None:
 
 def test_every_view_has_its_callers_rights(connection: Connection) -> None:
     views = "select relname as name from pg_class where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace"
-    assert named(connection, views) == {"conversation_details", "tool_statistics"}
+    assert named(connection, views) == {
+        "conversation_details", "tool_statistics", "current_files", "task_overview", "waiting_executions",
+    }  # fmt: skip
     assert named(connection, f"{views} and not ('security_invoker=true' = any (coalesce(reloptions, '{{}}')))") == set()
 
 

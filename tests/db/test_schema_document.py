@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).with_name("schema_document.sql")
 DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 
 ADDED_COLUMNS = {
-    "users": "tenant_id home_tenant_id deactivated_by_admin owner_hints",
+    "users": "tenant_id home_tenant_id deactivated_by_admin owner_hints is_operator",
     "agents": "tenant_id standing_permissions",
     "conversations": "tenant_id is_shared",
     "messages": "tenant_id task_id seq owner_id",
@@ -45,7 +45,7 @@ ADDED_COLUMNS = {
     "tenants": "id slug name settings created_at updated_at",
     "task_events": "id task_id kind payload created_at tenant_id owner_id",
     "credentials": "id tenant_id user_id name category scope key_id created_by created_at updated_at last_used_at",
-    "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant",
+    "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant health health_at",
 }
 
 

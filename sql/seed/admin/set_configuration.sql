@@ -10,10 +10,7 @@ declare
   v_is_sensitive boolean := null;         -- true hides it from everybody but the owner and the service key
   --------------------------------------------------------------------------------------------------------------------------
   v_known boolean;
-  v_minimum bigint;
-  v_maximum bigint;
   v_json jsonb;
-  v_problem text;
 begin
   v_key := btrim(coalesce(v_key, ''));
   v_value := btrim(coalesce(v_value, ''));
@@ -29,47 +26,21 @@ begin
     raise exception using errcode = 'AR005', message = format('v_key %s must be small letters, digits, _ and .', v_key);
   end if;
 
-  case v_key
-    when 'ollama_base_url' then
-      v_problem := case when v_value !~ '^https?://[^\s/?#@]+(/[^\s?#]*)?$' then 'is no URL like http://localhost:11434' end;
-      v_json := to_jsonb(v_value);
-    when 'default_model' then
-      v_problem := case when v_value !~ '^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$' or v_value = 'default' then 'is no name of a model' end;
-      v_json := to_jsonb(v_value);
-    when 'enable_audit_logging' then
-      v_problem := case when v_value not in ('true', 'false') then 'is not true or false' end;
-      v_json := to_jsonb(v_value = 'true');
-    when 'max_conversation_history', 'file_upload_max_size', 'workspace_max_size', 'session_timeout', 'max_concurrent_tasks',
-         'approval_timeout' then
-      v_minimum := case when v_key in ('session_timeout', 'approval_timeout') then 60 else 1 end;
-      v_maximum := case v_key
-        when 'max_conversation_history' then 10000
-        when 'file_upload_max_size' then 5368709120
-        when 'workspace_max_size' then 1099511627776
-        when 'session_timeout' then 31536000
-        when 'approval_timeout' then 31536000
-        else 1000
-      end;
-      if v_value ~ '^\d{1,15}$' and v_value::bigint between v_minimum and v_maximum then
-        v_json := to_jsonb(v_value::bigint);
-      else
-        v_problem := format('is not a whole number from %s to %s', v_minimum, v_maximum);
-      end if;
-    else
-      begin
-        v_json := v_value::jsonb;
-      exception when invalid_text_representation then
-        v_problem := 'is not JSON: a text needs double quotes';
-      end;
-  end case;
-  if v_problem is not null then
-    -- A value that could be a secret is not repeated.
-    raise exception using
-      errcode = 'AR005',
-      message = format('v_value %s for %s %s',
-                       case when v_minimum is null and v_json is null then '(not shown)' else to_jsonb(left(v_value, 100))::text end,
-                       v_key, v_problem);
+  if v_key in (
+    'ollama_base_url', 'default_model', 'enable_audit_logging', 'max_conversation_history', 'file_upload_max_size', 'workspace_max_size',
+    'session_timeout', 'max_concurrent_tasks', 'approval_timeout'
+  ) then
+    v_json := to_jsonb(v_value);
+  else
+    begin
+      v_json := v_value::jsonb;
+    exception when invalid_text_representation then
+      -- It could be a secret, and is not repeated.
+      raise exception using
+        errcode = 'AR005', message = format('v_value (not shown) for %s is not JSON: a text needs double quotes', v_key);
+    end;
   end if;
+  v_json := private.configuration_value(v_key, v_json);
 
   insert into public.system_config (config_key, config_value, is_sensitive)
   values (v_key, v_json, coalesce(v_is_sensitive, false))

@@ -1,0 +1,193 @@
+"""The web UI as people have it: the embedded stack, `agent-runtime serve`, and a real Chromium.
+
+site       the stack with the web UI, without a worker: lead tasks by hand with `tests.e2e.desk.take`
+browser    a Chromium of the session
+open_site  the same with a worker and a script for the model, for tests that need a whole run
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+
+from agent_runtime.local import ports
+from agent_runtime.local.processes import Child, Program
+from agent_runtime.toolbox.browser import find_chromium
+from tests.e2e.desk import PASSWORD
+
+if TYPE_CHECKING:
+    from agent_runtime.local.stack import Stack
+    from agent_runtime.person.session import Session
+
+AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+]
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESKTOP: ViewportSize = {"width": 1360, "height": 860}
+
+
+@dataclass
+class Site:
+    """A running stack with its web UI."""
+
+    stack: Stack
+    url: str
+    server: Child
+
+    async def open(
+        self,
+        browser: Browser,
+        person: Session | None,
+        path: str = "/",
+        *,
+        theme: str = "light",
+        language: str = "en-US",
+        viewport: ViewportSize | None = None,
+    ) -> Page:
+        """A page of a new browser context in which `person` is signed in. Close its context afterwards."""
+        context = await browser.new_context(
+            locale=language, color_scheme="dark" if theme == "dark" else "light", viewport=viewport or DESKTOP
+        )
+        context.set_default_timeout(20_000)
+        if person:
+            await self.sign_in(context, person)
+        page = await context.new_page()
+        watch_page(page)
+        await page.goto(f"{self.url}{path}")
+        return page
+
+    async def sign_in(self, context: BrowserContext, person: Session) -> None:
+        """As if the person had signed in in this browser before."""
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+            answer = await client.post(
+                f"{self.stack.supabase_url}/auth/v1/token?grant_type=password",
+                json={"email": person.email, "password": PASSWORD},
+                headers={"apikey": self.stack.publishable_key},
+            )
+        kept = answer.raise_for_status().json()
+        # Once only, so that a test can sign out and see what comes.
+        script = f"""
+            if (window === window.top && !sessionStorage.getItem('signed-in-once')) {{
+              localStorage.setItem('agent-runtime.session', {json.dumps(json.dumps(kept))})
+              sessionStorage.setItem('signed-in-once', '1')
+            }}"""
+        await context.add_init_script(script)
+
+
+def watch_page(page: Page) -> None:
+    """Keep what the page complained of: `page.complaints`, a list of texts."""
+    complaints: list[str] = []
+    page.complaints = complaints  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(f"console: {message.text}")
+            if message.type == "error" and "Content Security Policy" in message.text
+            else None
+        ),
+    )
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 AA on the page as it is now, a line each."""
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = await page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+    )
+    return [
+        f"{one['id']}: {node['html'][:160]} ({'; '.join(check['message'] for check in node['any'][:2])})"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def violations_in_both_themes(page: Page) -> list[str]:
+    """The same in the light and in the dark theme."""
+    found = []
+    for theme in ("light", "dark"):
+        await page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        found += [f"{theme}: {line}" for line in await violations(page)]
+    return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium: apt-get install chromium")
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site(open_folder: Path) -> AsyncIterator[Site]:
+    async with open_site(open_folder / "site") as running:
+        yield running
+
+
+@asynccontextmanager
+async def open_site(folder: Path, *, script: Path | None = None, worker: bool = False) -> AsyncIterator[Site]:
+    """A stack of its own with the web UI."""
+    from agent_runtime.local.stack import Stack
+
+    async with Stack(folder, look_for_ollama=False, durable=False, script=script) as stack:
+        if worker:
+            await stack.start_worker()
+        async with serving(stack) as (url, server):
+            yield Site(stack, url, server)
+
+
+@asynccontextmanager
+async def serving(stack: Stack, *, port: int | None = None, **settings: str) -> AsyncIterator[tuple[str, Child]]:
+    """`agent-runtime serve` as a process of its own: its URL and the process."""
+    port = port or ports.choose(None, taken=set())
+    program = Program(
+        name=f"serve-{port}",
+        argv=[sys.executable, "-m", "agent_runtime", "serve", "--port", str(port)],
+        environment={
+            **os.environ,
+            "DATABASE_URL": stack.worker_database_url,
+            "SUPABASE_URL": stack.supabase_url,
+            "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key,
+            "AGENT_RUNTIME_WEB_PROXY_SUPABASE": "true",
+            **settings,
+        },
+        cwd=stack.folder.records.parent,
+    )
+    child = await Child.start(program, records=stack.folder.records, logs=stack.folder.logs)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as client:
+            while True:
+                child.check_running()
+                try:
+                    if (await client.get(f"{url}/healthz")).is_success:
+                        break
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.05)
+        yield url, child
+    finally:
+        await child.stop()
