@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 def serve(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "AGENT_RUNTIME_WEB_BUNDLE": str(folder), **settings}
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH")}
+    environment = {**kept, "HOME": str(folder), "AGENT_RUNTIME_WEB_BUNDLE": str(folder), **settings}
     return subprocess.run(
         [sys.executable, "-m", "agent_runtime", "serve", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
