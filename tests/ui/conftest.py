@@ -84,9 +84,9 @@ class Site:
                 headers={"apikey": self.stack.publishable_key},
             )
         kept = answer.raise_for_status().json()
-        # Once only, so that a test can sign out and see what comes.
+        # Once only, so that a test can sign out and see what comes; frames of opaque origin have no storage.
         script = f"""
-            if (!sessionStorage.getItem('signed-in-once')) {{
+            if (self.origin !== 'null' && !sessionStorage.getItem('signed-in-once')) {{
               localStorage.setItem('agent-runtime.session', {json.dumps(json.dumps(kept))})
               sessionStorage.setItem('signed-in-once', '1')
             }}"""

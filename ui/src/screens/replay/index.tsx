@@ -42,9 +42,19 @@ export default function Replay() {
     ...tapeQuery(supabase, session?.user.id, id),
     enabled: known,
   })
-  if (!known) return <ProblemState error={new Refused('notFound', '')} />
-  if (isPending) return <Loading label={t('loading')} />
-  if (!data) return <ProblemState error={error} onRetry={() => void refetch()} />
+  if (!data)
+    return (
+      <>
+        <ScreenHead title={t('title')} />
+        {!known ? (
+          <ProblemState error={new Refused('notFound', '')} />
+        ) : isPending ? (
+          <Loading label={t('loading')} />
+        ) : (
+          <ProblemState error={error} onRetry={() => void refetch()} />
+        )}
+      </>
+    )
   return <Watch key={id} taskId={id} tape={data} isFetching={isFetching} onRenew={() => void refetch()} />
 }
 
@@ -257,7 +267,7 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
               >
                 {t(tape.errors.length ? 'errorsOnly' : 'noErrors')}
               </Button>
-              <Button small icon={<Link2 size={16} aria-hidden />} onClick={copyLink}>
+              <Button small icon={<Link2 size={16} aria-hidden />} title={t('copyLinkTitle')} onClick={copyLink}>
                 {t('copyLink')}
               </Button>
             </div>
