@@ -163,6 +163,10 @@ def test_the_second_start_keeps_addresses_data_and_first_user(start_up: StartUp,
     assert {key: value for key, value in second.running.items() if key != "pid"} == addresses
     assert "signed in" in second.output
     assert "new database cluster" not in second.output
+    # Who starts it runs the place.
+    with psycopg.connect(second.running["database_url"]) as owner:
+        found = owner.execute("select email, role, is_operator from public.users where is_operator").fetchall()
+    assert found == [("you@localhost.localdomain", "admin", True)]
     assert second.interrupt() == 0
 
 

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Timeline } from '@/live/fold'
 import { CONTROL, verbOf } from './words'
@@ -7,7 +7,7 @@ import { CONTROL, verbOf } from './words'
 export function Announce({ timeline, isComplete }: { timeline: Timeline; isComplete: boolean }) {
   const { t } = useTranslation('task')
   const { t: c } = useTranslation()
-  const [said, setSaid] = useState('')
+  const region = useRef<HTMLDivElement>(null)
   const heard = useRef<number | null>(null)
   useEffect(() => {
     if (!isComplete) return
@@ -26,11 +26,7 @@ export function Announce({ timeline, isComplete }: { timeline: Timeline; isCompl
     }
     const last = Object.values(timeline.calls).findLast((call) => call.lastEvent > after && !CONTROL.has(call.tool))
     if (last) texts.push(t('said.call', { what: verbOf(t, last), status: words(last.status) }))
-    if (texts.length) setSaid(texts.slice(-3).join('. '))
+    if (texts.length && region.current) region.current.textContent = texts.slice(-3).join('. ')
   }, [timeline, isComplete, t, c])
-  return (
-    <div className="visually-hidden" role="status" aria-live="polite">
-      {said}
-    </div>
-  )
+  return <div ref={region} className="visually-hidden" role="status" aria-live="polite" />
 }

@@ -9,6 +9,7 @@ export interface Piece {
 // Control sequences, strings to the terminal (titles, links, the clipboard), and single escapes.
 // oxlint-disable-next-line no-control-regex
 const ESCAPES =
+  // oxlint-disable-next-line no-control-regex
   /\u001b\[([0-9;:<=>?]*)[ -/]*([@-~])|\u001b[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|\u001b[ -/]*[0-~]?/g
 // oxlint-disable-next-line no-control-regex
 const CONTROLS = /[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]/g

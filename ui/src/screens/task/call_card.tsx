@@ -11,7 +11,7 @@ import {
   Wrench,
   type LucideIcon,
 } from 'lucide-react'
-import { lazy, Suspense } from 'react'
+import { createElement, lazy, Suspense } from 'react'
 import { useTranslation } from 'react-i18next'
 import { duration, useNow } from '@/kit/figures'
 import { Markdown } from '@/kit/markdown'
@@ -39,8 +39,8 @@ const ICONS = new Map<string, LucideIcon>([
   ['message_ask', MessageCircleQuestion],
 ])
 
-export function callIcon(tool: string): LucideIcon {
-  return ICONS.get(tool) ?? Wrench
+export function CallIcon({ tool, size = 16 }: { tool: string; size?: number }) {
+  return createElement(ICONS.get(tool) ?? Wrench, { size, 'aria-hidden': true })
 }
 
 /** A call and its result as one card. */
@@ -61,7 +61,6 @@ export function CallCard({
   const isOver = OVER.has(call.status)
   const content = useCallContent(call.id, isOver ? results : undefined)
   const args = row?.input_parameters
-  const Icon = callIcon(call.tool)
   const what = objectOf(t, call.tool, args, tool(call.tool)?.display_name)
   const detail = detailOf(call.tool, args)
   const waits = call.status === 'awaiting_approval' || call.status === 'in_doubt'
@@ -70,7 +69,7 @@ export function CallCard({
   return (
     <article className={`call call-${call.status} ${isOpened ? 'call-opened' : ''}`}>
       <div className="call-head">
-        <Icon size={16} aria-hidden />
+        <CallIcon tool={call.tool} />
         <button
           type="button"
           className="call-open"
@@ -132,6 +131,15 @@ const took = (milliseconds: number) => (milliseconds < 1_000 ? `${milliseconds} 
 
 function Asked({ call, at, question }: { call: Call; at: string; question: unknown }) {
   const { t } = useTranslation('task')
+  const isOpen = useFacts().question === call.id
+  if (isOpen)
+    return (
+      <div className="line line-warn">
+        <MessageCircleQuestion size={14} aria-hidden />
+        <span className="line-text">{t('composer.asks')}</span>
+        <Time at={at} />
+      </div>
+    )
   return (
     <article className="said said-asked">
       <div className="said-head">

@@ -1,5 +1,5 @@
 import { CircleHelp, SendHorizontal } from 'lucide-react'
-import { useLayoutEffect, useRef, type Ref } from 'react'
+import { useEffect, useLayoutEffect, useRef, type Ref } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useDraft } from '@/data/drafts'
 import { Button } from '@/kit/button'
@@ -75,7 +75,9 @@ function Box({
   const [text, setText, clear] = useDraft(`task.${taskId}.message`)
   const sent = useRef('')
   const now = useRef(text)
-  now.current = text
+  useEffect(() => {
+    now.current = text
+  }, [text])
   const answer = useAnswer(taskId, () => {
     tell(t('composer.sent'))
     // What was typed on meanwhile stays.

@@ -8,6 +8,8 @@ interface Facts {
   person: (id: string | null) => { name: string | null; isMe: boolean }
   tool: (name: string) => ToolName | undefined
   onOpen: (call: string) => void
+  /** The call whose question stands above the box for the answer. */
+  question: string | null
 }
 
 export const FactsContext = createContext<Facts | null>(null)

@@ -12,14 +12,22 @@ interface Acts {
 /** The keys of the screen, wherever the focus is, but for fields and dialogs. */
 export function useShortcuts(acts: Acts): void {
   const now = useRef(acts)
-  now.current = acts
+  useEffect(() => {
+    now.current = acts
+  })
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
       const target = event.target as HTMLElement
       if (target.closest('input, textarea, select, [contenteditable], [role="dialog"], [role="menu"]')) return
       const { list, write, help } = now.current
+      const line = target.closest<HTMLElement>('[data-key]') === target ? target : null
       const keys: Record<string, () => void> = {
+        ...(line && {
+          ArrowDown: () => list.current?.move(1),
+          ArrowUp: () => list.current?.move(-1),
+          Enter: () => list.current?.open(Number(line.dataset.index)),
+        }),
         j: () => list.current?.move(1),
         k: () => list.current?.move(-1),
         G: () => list.current?.toEnd(),

@@ -1,15 +1,6 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown } from 'lucide-react'
-import {
-  useCallback,
-  useEffect,
-  useImperativeHandle,
-  useMemo,
-  useRef,
-  useState,
-  type KeyboardEvent,
-  type Ref,
-} from 'react'
+import { useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState, type Ref } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Button } from '@/kit/button'
 import type { Timeline } from '@/live/fold'
@@ -18,11 +9,12 @@ import { usePeople, useTools, type TaskRow } from './data'
 import { EntryView } from './entry'
 import { FactsContext } from './facts'
 import { End, Answering } from './ends'
-import { guessHeight, type Row } from './rows'
+import { guessHeight, openQuestion, type Row } from './rows'
 
 /** What keys can ask of the list. */
 export interface ListHandle {
   move: (by: 1 | -1) => void
+  open: (index: number) => void
   toEnd: () => void
   toBegin: () => void
 }
@@ -55,6 +47,7 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
   const index = useMemo(() => new Map(rows.map((row, at) => [row.key, at])), [rows])
 
   // Moved is only what nobody looks at: what is above the view, and, at its end, the list itself.
+  // oxlint-disable-next-line react-hooks-js/incompatible-library react/incompatible-library
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => frame.current,
@@ -87,12 +80,22 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
       const { scrollHeight, scrollTop, clientHeight } = element
       setAtEnd(scrollHeight - scrollTop - clientHeight < END_PX)
     }
+    const focus = ({ target }: FocusEvent) => {
+      const key = (target as HTMLElement).closest<HTMLElement>('[data-key]')?.dataset.key
+      if (key) setActive(/^\d+$/.test(key) ? Number(key) : (key as Row['key']))
+    }
     element.addEventListener('scroll', note, { passive: true })
-    return () => element.removeEventListener('scroll', note)
+    element.addEventListener('focusin', focus)
+    return () => {
+      element.removeEventListener('scroll', note)
+      element.removeEventListener('focusin', focus)
+    }
   }, [])
   // The box below may grow by a question, or the window shrink: the end stays in view.
   const follows = useRef(true)
-  follows.current = atEnd
+  useEffect(() => {
+    follows.current = atEnd
+  }, [atEnd])
   useEffect(() => {
     const element = frame.current
     if (!element) return
@@ -135,7 +138,14 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
     },
     [active, index, rows, virtual, goTo],
   )
-  useImperativeHandle(ref, () => ({ move, toEnd, toBegin: () => goTo(0) }), [move, toEnd, goTo])
+  const open = useCallback(
+    (at: number) => {
+      const row = rows[at]
+      if (row && 'entry' in row && row.entry.type === 'call') onOpen(row.entry.id)
+    },
+    [rows, onOpen],
+  )
+  useImperativeHandle(ref, () => ({ move, open, toEnd, toBegin: () => goTo(0) }), [move, open, toEnd, goTo])
 
   const items = virtual.getVirtualItems()
   useEffect(() => {
@@ -146,38 +156,23 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
     element.focus({ preventScroll: true })
   })
 
-  const press = (event: KeyboardEvent<HTMLElement>) => {
-    const line = event.target as HTMLElement
-    if (!line.matches('[data-key]')) return
-    if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-      event.preventDefault()
-      move(event.key === 'ArrowDown' ? 1 : -1)
-    } else if (event.key === 'Enter') {
-      const row = rows[Number(line.dataset.index)]
-      if (row && 'entry' in row && row.entry.type === 'call') onOpen(row.entry.id)
-    }
-  }
-
   const decisions = useMemo(
     () => timeline.entries.reduce((count, entry) => count + Number(entry.type === 'decision'), 0),
     [timeline.entries],
   )
   const person = usePeople(taskId, decisions)
   const tool = useTools()
-  const facts = useMemo(() => ({ taskId, isMine, person, tool, onOpen }), [taskId, isMine, person, tool, onOpen])
+  const question = openQuestion(timeline)
+  const facts = useMemo(
+    () => ({ taskId, isMine, person, tool, onOpen, question }),
+    [taskId, isMine, person, tool, onOpen, question],
+  )
   const fresh = atEnd ? 0 : Math.max(0, rows.length - seen)
 
   return (
     <FactsContext value={facts}>
       <div className="timeline-frame">
-        <div
-          ref={frame}
-          className="timeline"
-          role="region"
-          aria-label={t('timeline.label')}
-          tabIndex={0}
-          onKeyDown={press}
-        >
+        <div ref={frame} className="timeline" role="region" aria-label={t('timeline.label')} tabIndex={0}>
           <div role="list" className="timeline-lines" style={{ height: virtual.getTotalSize() }}>
             {items.map((item) => {
               const row = rows[item.index]
@@ -193,7 +188,6 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
                   aria-setsize={rows.length}
                   aria-posinset={item.index + 1}
                   tabIndex={row.key === active ? 0 : -1}
-                  onFocus={() => setActive(row.key)}
                   className="timeline-line"
                   style={{ transform: `translateY(${item.start}px)` }}
                 >

@@ -80,8 +80,9 @@ export function UsageLine({
   const { used, context } = useFigures(timeline, task)
   if (!task) return null
   return (
-    <button type="button" className="usage-line" onClick={onOpen} aria-label={t('usage.label')}>
+    <button type="button" className="usage-line" onClick={onOpen}>
       <Gauge size={14} aria-hidden />
+      <span className="visually-hidden">{t('usage.label')}: </span>
       <span>{t('usage.step', { step: number(used.steps) })}</span>
       <span>
         {number(used.model_tokens)} {t('usage.tokens').toLowerCase()}

@@ -97,6 +97,14 @@ export function previewOf(tool: string, content: string): string {
     .slice(0, 20_000)
     .split('\n')
     .filter((line) => line.trim())
+  if (tool === 'browser_navigate')
+    return [
+      /^title: (.*)$/m.exec(content)?.[1] ?? '',
+      ...lines.filter((line) => !/^(URL|title|status): /.test(line)).slice(0, 1),
+    ]
+      .map((line) => line.slice(0, 200))
+      .join('\n')
+      .trim()
   if (tool === 'shell_exec') {
     const said = lines.filter(
       (line, index) => !(index === 0 && line.startsWith('exit code')) && line !== 'stdout:' && line !== 'stderr:',

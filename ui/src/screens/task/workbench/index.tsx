@@ -1,5 +1,5 @@
 import { Braces, ChevronLeft, ChevronRight, FastForward, PanelRight } from 'lucide-react'
-import { Component, Suspense, useMemo, useState, type ReactNode } from 'react'
+import { Component, createElement, Suspense, useMemo, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { Button, IconButton } from '@/kit/button'
@@ -9,7 +9,7 @@ import { Empty, Loading, ProblemLine } from '@/kit/states'
 import { StatusBadge } from '@/kit/status'
 import { OVER, type Call, type Timeline } from '@/live/fold'
 import { FileName } from '@/viewers/file_name'
-import { CallTime, callIcon } from '../call_card'
+import { CallIcon, CallTime } from '../call_card'
 import { useTools } from '../data'
 import { useCallContent } from '../row_store'
 import { objectOf, oneLine, verbOf } from '../words'
@@ -85,15 +85,13 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
     () => Object.values(timeline.files).filter((file) => file.executionId === call.id),
     [timeline.files, call.id],
   )
-  const Icon = callIcon(call.tool)
   const detail = read && 'detail' in read ? read.detail : null
   const args = detail?.args ?? {}
-  const View = raw ? Anything : viewOf(call.tool, tool?.category)
   const waits = !isOver && call.status !== 'running'
   return (
     <>
       <div className="bench-head">
-        <Icon size={18} aria-hidden />
+        <CallIcon tool={call.tool} size={18} />
         <h3>
           {verbOf(t, call)}{' '}
           <span className="bench-what">{objectOf(t, call.tool, detail?.args, tool?.display_name)}</span>
@@ -121,14 +119,14 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
         {read && (
           <ViewGuard key={`${String(raw)}${call.lastEvent}`}>
             <Suspense fallback={<Loading />}>
-              <View
-                taskId={taskId}
-                call={call}
-                args={args}
-                data={detail?.data ?? null}
-                content={content ?? null}
-                files={files}
-              />
+              {createElement(raw ? Anything : viewOf(call.tool, tool?.category), {
+                taskId,
+                call,
+                args,
+                data: detail?.data ?? null,
+                content: content ?? null,
+                files,
+              })}
             </Suspense>
           </ViewGuard>
         )}
