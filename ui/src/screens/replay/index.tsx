@@ -25,7 +25,7 @@ import { FilesThen } from './files_then'
 import { tapeQuery } from './load'
 import { Scrubber } from './scrubber'
 import type { Tape } from './tape'
-import { trackOf, type Pace } from './track'
+import { placeOf, trackOf, type Pace } from './track'
 import { SPEEDS, usePlayer } from './use_player'
 import { useKeys } from './use_keys'
 import '@/screens/task/task.css'
@@ -84,7 +84,8 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
       : narrow
         ? 'timeline'
         : 'workbench'
-  const track = useMemo(() => trackOf(tape, pace, errorsOnly), [tape, pace, errorsOnly])
+  const scale = useMemo(() => trackOf(tape, pace, false), [tape, pace])
+  const track = useMemo(() => (errorsOnly ? trackOf(tape, pace, true) : scale), [tape, pace, errorsOnly, scale])
   const [first] = useState(() => {
     const at = Number(params.get('at'))
     return at > 0 ? tape.indexOf(at) : tape.first
@@ -272,7 +273,12 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
               </Button>
             </div>
           </div>
-          <Scrubber tape={tape} track={track} index={index} onSeek={seek} />
+          <Scrubber
+            tape={tape}
+            track={scale}
+            index={index}
+            onSeek={(next) => seek(errorsOnly ? track.indexes[placeOf(track, next)]! : next)}
+          />
         </section>
         {narrow ? (
           <Tabs
