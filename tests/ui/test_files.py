@@ -260,7 +260,7 @@ async def test_nothing_in_a_file_or_its_name_is_run_or_fetched(site: Site, brows
         for name in [*FILENAMES, "hostile.md", "hostile.csv", "hostile.json", "hostile.py"]:
             await page.goto(f"{site.url}/tasks/{shelf.task_id}/files/{shelf.ids[name]}")
             await expect(pane(page).get_by_text("What was recorded, byte for byte")).to_be_visible()
-            await expect(pane(page).locator(".prose, .code-line, [role=cell], .json-branch").first).to_be_visible()
+            await expect(pane(page).locator(".prose, .code-line, [role=cell], .json-branch, iframe").first).to_be_visible()
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert await page.title() == "agent-runtime"
         # What turns a name round is spelled out, and what is saved has none of it.

@@ -168,8 +168,8 @@ def _lengthen(site: Site, task_id: UUID) -> None:
     with psycopg.connect(site.stack.database_url) as owner:
         owner.execute(
             """
-            insert into task_events (task_id, kind, payload, created_at)
-            select %(task)s, case part when 0 then 'message.created' else 'execution.status' end,
+            insert into task_events (task_id, tenant_id, kind, payload, created_at)
+            select t.id, t.tenant_id, case part when 0 then 'message.created' else 'execution.status' end,
               case part
                 when 0 then jsonb_build_object(
                   'message_id', gen_random_uuid(), 'role', 'assistant', 'step', step, 'seq', step)
@@ -178,7 +178,8 @@ def _lengthen(site: Site, task_id: UUID) -> None:
                   'status', case when part = 1 then 'running' when step %% 97 = 0 then 'failed' else 'completed' end)
               end,
               now() + (step * 3 + part) * interval '1 second'
-            from generate_series(1, 3333) as step, generate_series(0, 2) as part
+            from tasks t, generate_series(1, 3333) as step, generate_series(0, 2) as part
+            where t.id = %(task)s
             order by step, part
             """,
             {"task": task_id},

@@ -196,6 +196,7 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
           </p>
         </ScreenHead>
         <section className="player" aria-label={t('player')}>
+          <h2 className="visually-hidden">{t('player')}</h2>
           <div className="player-line">
             <div className="player-buttons">
               <IconButton
