@@ -306,7 +306,9 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
 
 /** A moment stands still: what ran then does not go on counting. */
 function standing(timeline: Timeline): Timeline {
+  const running = Object.values(timeline.calls).filter((call) => call.status === 'running')
+  if (running.length === 0) return timeline
   const calls = { ...timeline.calls }
-  for (const call of Object.values(calls)) if (call.status === 'running') calls[call.id] = { ...call, startedAt: null }
+  for (const call of running) calls[call.id] = { ...call, startedAt: null }
   return { ...timeline, calls }
 }
