@@ -84,9 +84,9 @@ class Site:
                 headers={"apikey": self.stack.publishable_key},
             )
         kept = answer.raise_for_status().json()
-        # Once only, so that a test can sign out and see what comes; frames of opaque origin have no storage.
+        # Once only, so that a test can sign out and see what comes.
         script = f"""
-            if (self.origin !== 'null' && !sessionStorage.getItem('signed-in-once')) {{
+            if (window === window.top && !sessionStorage.getItem('signed-in-once')) {{
               localStorage.setItem('agent-runtime.session', {json.dumps(json.dumps(kept))})
               sessionStorage.setItem('signed-in-once', '1')
             }}"""
@@ -171,6 +171,7 @@ async def serving(stack: Stack, *, port: int | None = None, **settings: str) -> 
             "DATABASE_URL": stack.worker_database_url,
             "SUPABASE_URL": stack.supabase_url,
             "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key,
+            "AGENT_RUNTIME_WEB_PROXY_SUPABASE": "true",
             **settings,
         },
         cwd=stack.folder.records.parent,
