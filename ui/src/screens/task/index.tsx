@@ -36,7 +36,7 @@ function OneTask({ taskId }: { taskId: string }) {
   const { session } = useSession()
   const [search, setSearch] = useSearchParams()
   const followed = useTimeline(taskId)
-  const { timeline, streaming, connection, isComplete, noAccess } = followed
+  const { timeline, streaming, connection, isComplete, received, noAccess } = followed
   const { data: task, error } = useTask(taskId, timeline)
   const store = useMemo(() => new RowStore(supabase), [supabase])
   const rows = useMemo(() => rowsOf(timeline, streaming), [timeline, streaming])
@@ -111,7 +111,7 @@ function OneTask({ taskId }: { taskId: string }) {
   )
   return (
     <RowStoreContext value={store}>
-      <div className="task" data-events={timeline.lastEvent} data-connection={connection}>
+      <div className="task" data-last-event={timeline.lastEvent} data-received={received} data-connection={connection}>
         <TaskHead
           taskId={taskId}
           timeline={timeline}
