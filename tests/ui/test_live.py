@@ -171,7 +171,8 @@ async def test_cuts_lose_and_repeat_nothing(own: Stack, browser: Browser) -> Non
             # The API is away: nobody can be shown to have a right, so nothing comes until it is back.
             await own.api.stop()
             await steps(work, 3, "without API")
-            await expect(connected).to_have_attribute("data-connection", "offline", timeout=40_000)
+            await expect(connected).to_have_attribute("data-connection", "away", timeout=40_000)
+            await expect(page.get_by_text("Supabase does not answer")).to_be_visible()
             await own.api.start()
             await expect(connected).to_have_attribute("data-connection", "live", timeout=40_000)
             await steps(work, 2, "after")
