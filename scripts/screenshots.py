@@ -64,7 +64,7 @@ async def main() -> int:
         return 2
     with tempfile.TemporaryDirectory(prefix="agent-runtime-screenshots-") as name:
         folder = Path(name)
-        folder.chmod(0o711)
+        folder.chmod(0o711)  # noqa: ASYNC240 - one call, before anything runs
         async with (
             Stack(folder / "stack", look_for_ollama=False, durable=False) as stack,
             serving(stack) as (url, server),

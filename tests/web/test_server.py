@@ -1,7 +1,8 @@
-"""The rest of the web UI's server: the bundle, headers, what the browser is told, health, figures, the way to Supabase."""
+"""The rest of the web UI's server: the bundle, headers, what the browser is told, figures, the way to Supabase."""
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import re
@@ -11,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from supabase import create_async_client
 
 from agent_runtime import __version__
 from agent_runtime.errors import ConfigError
+from agent_runtime.person import auth
 from agent_runtime.person.client import Person
 from agent_runtime.web import assets
 from agent_runtime.web.settings import is_secret_key, load_web_settings
-from tests.e2e.desk import PASSWORD, new_person
+from tests.e2e.desk import PASSWORD
 from tests.web.live import server, watching
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from agent_runtime.person.session import Session
 
 SCRIPT = b"console.log('here')\n" * 50
+COMPRESSED = gzip.compress(SCRIPT, mtime=0)
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def bundle(tmp_path: Path) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html><title>UI</title>")
     (folder / "assets" / "index-abc123.js").write_bytes(SCRIPT)
-    (folder / "assets" / "index-abc123.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (folder / "assets" / "index-abc123.js.gz").write_bytes(COMPRESSED)
     (folder / "assets" / "index-abc123.js.br").write_bytes(b"as brotli")
     (folder / "favicon.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (folder / "stamp.json").write_text('{"stamp": "00ff"}')
@@ -159,16 +161,18 @@ async def test_the_browser_is_told_what_it_needs_and_every_answer_is_strict(stac
 
     async with server(stack, magic_link=True) as web, httpx.AsyncClient(base_url=web.url, trust_env=False) as http:
         assert (await http.get("/config.json")).json()["sign_in"]["magic_link"] is True
-    async with server(stack, SUPABASE_URL="https://127.0.0.1:9") as web:
-        async with httpx.AsyncClient(base_url=web.url, trust_env=False) as http:
-            config = await http.get("/config.json")
-            assert config.json()["sign_in"] == {
-                "password": True,
-                "sign_up": False,
-                "magic_link": False,
-                "providers": [],
-            }
-            assert " wss://127.0.0.1:9" in config.headers["content-security-policy"]
+    async with (
+        server(stack, SUPABASE_URL="https://127.0.0.1:9") as web,
+        httpx.AsyncClient(base_url=web.url, trust_env=False) as http,
+    ):
+        config = await http.get("/config.json")
+        assert config.json()["sign_in"] == {
+            "password": True,
+            "sign_up": False,
+            "magic_link": False,
+            "providers": [],
+        }
+        assert " wss://127.0.0.1:9" in config.headers["content-security-policy"]
 
 
 async def test_no_answer_holds_what_the_server_alone_knows(
@@ -183,11 +187,14 @@ async def test_no_answer_holds_what_the_server_alone_knows(
             await client.until_kind("caught_up")
             heard += [str(event) for event in client.heard]
         tokens = {"authorization": f"Bearer {alice.access_token}", "apikey": stack.publishable_key}
+        paths = [
+            "/", "/config.json", "/healthz", "/healthz?ready", "/metrics", "/csp-report", "/assets/x", "/%00",
+            f"/live/tasks/{task}x", "/live/tasks/" + "9" * 3_000, "/supabase/../x", "/supabase/", "/supabase/rest/v1/",
+            "/supabase/auth/v1/settings", "/supabase/auth/v1/health",
+        ]  # fmt: skip
         for method in ("GET", "POST", "OPTIONS"):
-            for path in ("/", "/config.json", "/healthz", "/healthz?ready", "/metrics", "/csp-report", f"/live/tasks/{task}x",
-                         "/live/tasks/" + "9" * 3_000, "/supabase/rest/v1/", "/supabase/auth/v1/settings",
-                         "/supabase/auth/v1/health", "/assets/x", "/%00", "/supabase/../x", "/supabase/"):  # fmt: skip
-                for headers in ({}, tokens, {"authorization": "Bearer x"}):
+            for path in paths:
+                for headers in ({}, tokens, {"authorization": "Bearer x"}) if method == "GET" else (tokens,):
                     answer = await http.request(method, path, headers=headers)
                     assert answer.status_code < 500, (method, path)
                     heard += [answer.text, str(answer.headers)]
@@ -203,43 +210,39 @@ async def test_no_answer_holds_what_the_server_alone_knows(
         assert not any(value in text for text in heard), value
 
 
-async def test_a_browser_works_with_the_embedded_api_through_the_server(stack: Stack) -> None:
-    """As the page does it, with a supabase client: sign up, insert by a function, read, upload, download, delete."""
+async def test_people_work_with_the_embedded_api_through_the_server(stack: Stack, tmp_path: Path) -> None:
+    """Auth, functions, rows and files, by a supabase client that knows no other address."""
+    given = tmp_path / "ünï +%2F.bin"
+    given.write_bytes(bytes(range(256)) * 20_000)
     async with server(stack, proxy_supabase=True) as web, httpx.AsyncClient(trust_env=False) as http:
         config = (await http.get(f"{web.url}/config.json")).json()
         assert config["supabase_url"] == f"{web.url}/supabase"
         assert "127.0.0.1" not in (await http.get(web.url)).headers["content-security-policy"]
-        supabase = await create_async_client(config["supabase_url"], config["publishable_key"])
         email = f"{uuid.uuid4().hex}@example.org"
-        signed_up = await supabase.auth.sign_up({"email": email, "password": PASSWORD})
-        assert signed_up.session
-        token = signed_up.session.access_token
-        task = (await supabase.rpc("submit_task", {"p_prompt": "Do it — ¡ya! 日本"}).execute()).data
-        read = await supabase.table("tasks").select("id, title", count="exact").range(0, 4).execute()  # type: ignore[arg-type]
-        assert read.count == 1
-        me = (await supabase.table("users").select("tenant_id").execute()).data[0]
-        path = f"{me['tenant_id']}/{uuid.uuid4()}/ünï %2F.txt"
-        headers = {"apikey": stack.publishable_key, "authorization": f"Bearer {token}"}
-        content = bytes(range(256)) * 4_096
-        place = f"{web.url}/supabase/storage/v1/object/agent-files/{path.replace('%', '%25').replace(' ', '%20')}"
-        assert (await http.post(place, content=content, headers=headers)).is_success
-
-        async def pieces():  # type: ignore[no-untyped-def]
-            for at in range(0, len(content), 65_536):
-                yield content[at : at + 65_536]
-
-        put = await http.put(place, content=pieces(), headers=headers | {"x-upsert": "true"})
-        assert put.status_code in (200, 400, 403), put.text
-        got = await http.get(place, headers=headers)
-        assert got.content == content
-        assert got.headers["content-security-policy"] == "sandbox; default-src 'none'"
-        assert task
+        session = await auth.sign_up(config["supabase_url"], config["publishable_key"], email, PASSWORD)
+        assert session
+        async with Person(session, keep=False) as person:
+            task = await person.submit("Do it — ¡ya! 日本", [given])
+            assert (await person.task(task.id)).title.startswith("Do it — ¡ya! 日本")
+            (file,) = await person.files(task.id)
+            await person.download(file, tmp_path / "got")
+            assert (tmp_path / "got").read_bytes() == given.read_bytes()
+        headers = {"apikey": stack.publishable_key, "authorization": f"Bearer {session.access_token}"}
+        rows = await http.get(
+            f"{web.url}/supabase/rest/v1/tasks?select=id", headers=headers | {"range": "0-0", "prefer": "count=exact"}
+        )
+        assert rows.headers["content-range"] == "0-0/1"
+        assert rows.headers["content-security-policy"] == "sandbox; default-src 'none'"
         for path in ("/supabase/", "/supabase/x", "/supabase/rest/v1/../../x", "/supabase/rest/v1/%2e%2e/x"):
-            answer = await http.send(http.build_request("GET", httpx.URL(web.url, raw_path=path.encode())))
-            assert answer.status_code == 404, path
-        await supabase.auth.sign_out()
+            request = http.build_request("GET", httpx.URL(web.url).copy_with(raw_path=path.encode()))
+            assert (await http.send(request)).status_code == 404, path
     async with server(stack) as web, httpx.AsyncClient(trust_env=False) as http:
         assert (await http.get(f"{web.url}/supabase/auth/v1/health")).headers["content-type"].startswith("text/html")
+    async with (
+        server(stack, SUPABASE_URL="http://127.0.0.1:9", proxy_supabase=True) as web,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        assert (await http.get(f"{web.url}/supabase/rest/v1/x")).status_code == 503
 
 
 async def test_reports_of_the_browser_are_counted_and_bounded(stack: Stack) -> None:
@@ -281,13 +284,9 @@ def test_wrong_settings_are_named_in_one_line(
     assert "hidden" not in str(refused.value)
 
 
-async def test_a_key_that_reaches_past_row_level_security_is_known_as_one(stack: Stack) -> None:
-    person = await new_person(stack)
-    async with Person(person, keep=False):
-        pass
+def test_a_key_that_reaches_past_row_level_security_is_known_as_one(stack: Stack) -> None:
     assert is_secret_key(stack.secret_key)
     assert not is_secret_key(stack.publishable_key)
-    role = json.dumps({"role": "service_role"}).encode()
-    import base64
-
-    assert is_secret_key(f"x.{base64.urlsafe_b64encode(role).decode().rstrip('=')}.y")
+    for role, secret in (("service_role", True), ("postgres", True), ("anon", False)):
+        claims = base64.urlsafe_b64encode(json.dumps({"role": role}).encode()).decode().rstrip("=")
+        assert is_secret_key(f"x.{claims}.y") is secret
