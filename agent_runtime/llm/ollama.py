@@ -159,7 +159,7 @@ class OllamaChat:
                     answer.add(chunk)
                     await relay.pass_on(chunk.message)
                     if chunk.done:
-                        return answer.turn(self.model, chunk)
+                        return answer.turn(self.model, chunk, self.num_ctx)
         raise _Passing(f"the model server at {self.base_url} ended its answer in the middle")
 
     async def _next(self, chunks: AsyncIterator[_Chunk]) -> _Chunk | None:
@@ -270,9 +270,10 @@ class _Answer:
             known = call.id if call.id and call.id not in self.calls else new_call_id()
             self.calls[known] = ToolCall(id=known, name=call.function.name, arguments=call.function.arguments)
 
-    def turn(self, model: str, last: _Chunk) -> Turn:
+    def turn(self, model: str, last: _Chunk, num_ctx: int) -> Turn:
         return Turn(
             model=last.model or model,
+            num_ctx=num_ctx,
             content="".join(self.content),
             thinking="".join(self.thinking),
             tool_calls=tuple(self.calls.values()),
