@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 # What the web UI is built from, folders too, so that a file that was removed counts. stamp.json is written last.
 UI     := ui/dist/stamp.json
-UI_SRC := $(shell find ui -not -path '*/node_modules*' -not -path 'ui/dist*')
+UI_SRC := $(shell find ui/. -not -path '*/node_modules*' -not -path 'ui/./dist*')
 .DEFAULT_GOAL := help
 .PHONY: help demo up ui test check format access types screenshots bench audit secrets lock clean system-demo system-test
 

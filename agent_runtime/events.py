@@ -6,10 +6,11 @@ The web UI's types are made from this file (`make types`).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Generic, Literal, TypeVar, get_args
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from agent_runtime.records import ExecutionStatus, TaskStatus, Time
 
@@ -178,6 +179,18 @@ TASK_EVENT: TypeAdapter[TaskEvent] = TypeAdapter(TaskEvent)
 """Reads a row of `task_events`; raises `pydantic.ValidationError` for one of another kind or shape."""
 
 
+def told(kind: str, payload: object) -> BaseModel | None:
+    """The payload as its kind's model; None for a kind or a shape that only another version of the database writes."""
+    model = payloads().get(kind)
+    if model is None:
+        return None
+    try:
+        return model.model_validate(payload)
+    except ValidationError:
+        return None
+
+
+@cache
 def payloads() -> dict[str, type[BaseModel]]:
     """The model of each kind's payload, in the order of the check constraint of `task_events`."""
     union, _ = get_args(TaskEvent)

@@ -1,7 +1,7 @@
 """The answer that the model is giving, told to the servers of live streams while somebody watches the task.
 
 Pieces are put together for a moment and go out by NOTIFY, with the place where they stand in the answer. Nothing goes
-out for tasks that nobody watches, and nothing that a server missed is lost: it says that watching begins, and the answer is
+out for tasks that nobody watches. What a server missed is not lost: it says that watching begins, and the answer is
 told again from its start. What cannot be told is not told; a run never waits for it, nor fails with it.
 """
 

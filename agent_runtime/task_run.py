@@ -25,6 +25,7 @@ from agent_runtime.interrupt import Interrupt, StopReason
 from agent_runtime.lease import LeaseGuard
 from agent_runtime.live_answers import LiveAnswers
 from agent_runtime.llm.chat import ChatModel
+from agent_runtime.llm.late import LateModel
 from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
 from agent_runtime.records import Lease, RunContext, Task
@@ -121,7 +122,8 @@ class TaskRunner:
     ) -> Run:
         context = await store.context(lease)
         await secrets.recall(context)
-        model = await self._open_model(context)
+        # A run that has only calls to finish ends without a model server.
+        model = LateModel(self._settings.model or context.agent.model_name, lambda: self._open_model(context))
         workspace = held.enter_context(hold_workspace(self._settings.workspace_root, context.task))
         files = TaskFiles(
             workspace,

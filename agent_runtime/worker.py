@@ -27,6 +27,7 @@ from agent_runtime.janitor import sweep_files
 from agent_runtime.lease import LeaseKeeper
 from agent_runtime.lease_book import News
 from agent_runtime.live_answers import LiveAnswers
+from agent_runtime.model_watch import watch_model
 from agent_runtime.pulse import clock
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
@@ -93,6 +94,7 @@ class Worker:
                     self._sweep_for_ever(),
                     self._listen_for_ever(),
                     self._answers.publish(),
+                    self._watch_for_ever(),
                 ]
                 async with _background(*duties):
                     try:
@@ -244,6 +246,9 @@ class Worker:
         raise ConfigError(
             "the database was upgraded to a newer schema: restart this worker with a newer release"
         ) from None
+
+    async def _watch_for_ever(self) -> None:
+        await watch_model(self._store, self._settings)
 
     async def _sweep_for_ever(self) -> None:
         while True:

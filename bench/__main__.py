@@ -31,6 +31,7 @@ NAMES = (
     "workspace_travel",
     "rls",
     "ui_size",
+    "live_streams",
 )
 
 WIDTH = 150

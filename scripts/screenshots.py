@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -19,17 +20,17 @@ from playwright.async_api import Browser, Page, async_playwright
 from rich.console import Console
 from rich.progress import Progress
 
-from agent_runtime.local.first_user import sign_in_first_user
+from agent_runtime.cli.watch import follow_as
 from agent_runtime.local.stack import Stack
 from agent_runtime.person.client import Person
 from agent_runtime.person.session import Session
 from agent_runtime.toolbox.browser import find_chromium
-from tests.e2e.desk import take, worker_connection
+from tests.e2e.desk import new_person, take, worker_connection
 from tests.ui.conftest import DESKTOP, FLAGS, PHONE, Site, serving
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images" / "ui"
-MANY_SECONDS = 60.0
+Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,13 @@ async def main() -> int:
     if program is None:
         print("there is no Chromium: apt-get install chromium", file=sys.stderr)
         return 2
-    IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="agent-runtime-screenshots-") as name:
         folder = Path(name)
-        folder.chmod(0o711)
-        async with Stack(folder / "stack", look_for_ollama=False, durable=False) as stack, serving(stack) as (url, server):
+        folder.chmod(0o711)  # noqa: ASYNC240 - one call, before anything runs
+        async with (
+            Stack(folder / "stack", look_for_ollama=False, durable=False) as stack,
+            serving(stack) as (url, server),
+        ):
             scene = await _prepare(Site(stack, url, server))
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
@@ -80,50 +83,76 @@ async def _prepare(site: Site) -> Scene:
     stack = site.stack
     session = await new_person(stack, "ana")
     with psycopg.connect(stack.database_url) as owner:
-        owner.execute("update users set role = 'admin', is_operator = true, full_name = 'Ana Ruiz' where id = %s", [session.user_id])
         owner.execute(
-            "insert into agents (name, description, system_prompt, model_name, tools_enabled, is_public)"
-            " values ('Careful', 'Asks before it runs a command', 'Ask first.', 'default', array['shell_exec', 'file_read'], true)"
+            "update users set role = 'admin', is_operator = true, full_name = 'Ana Ruiz' where id = %s",
+            [session.user_id],
+        )
+        owner.execute(
+            "insert into agents (name, description, system_prompt, model_name, tools_enabled, is_public) values"
+            " ('Careful', 'Asks before it runs a command', 'Ask first.', 'default', '{shell_exec,file_read}', true)"
         )
     async with Person(session, keep=False) as ana:
         worker = await stack.start_worker()
         finished = await ana.submit("What do these rentals show?", [ROOT / "examples" / "bike-rentals.csv"])
         summary = await ana.submit("Summarise how durable a task is", [ROOT / "docs" / "durability.md"])
-        await _ended(ana, [finished.id, summary.id])
+        for task in (finished, summary):
+            await follow_as(ana, task.id, as_json=True)
         await worker.stop()
         async with await worker_connection(stack) as connection:
-            approval = await ana.submit("Publish the report on our server", agent="Careful", priority=4)
-            work = await take(connection, approval.id)
-            await work.do("plan_set", effect={"kind": "plan", "phases": ["Check the report", "Copy it to the server", "Confirm"]})
-            await work.turn(
-                {"name": "shell_exec", "arguments": {"command": "rsync -av report.md deploy@server.example:/srv/www/reports/"}},
-                content="The report is checked. I would now copy it to the server, which replaces the one of last month.",
-            )
-            await work.suspend("approval")
-            asked = await ana.submit("Compare the two offers and recommend one", priority=3)
-            work = await take(connection, asked.id)
-            execution = await work.do("message_ask", {"question": "Does the price matter more to you than the delivery time?"})
-            await work.suspend("answer")
-            failed = await ana.submit("Fetch yesterday's exchange rates", priority=2)
-            work = await take(connection, failed.id)
-            await work.settle("failed", error="limit steps reached: 100 of 100 used")
-            await ana.cancel((await ana.submit("Translate the whole archive")).id)
-            running = await ana.submit("Profile the log files of this week and chart the errors per hour")
-            work = await take(connection, running.id)
-            await work.do("plan_set", effect={"kind": "plan", "phases": ["Read the logs", "Count errors", "Draw the chart", "Write the report"]})
-            await work.do("file_list", {"path": "."})
-            await work.do("plan_advance", effect={"kind": "plan_advance"})
-            execution = (await work.turn({"name": "shell_exec", "arguments": {"command": "python3 count_errors.py logs/ --per hour"}}, content="Now the errors of each hour."))[0]
-            await work.start(execution)
+            approval = await _an_approval(ana, connection)
+            await _a_question(ana, connection)
+            await _what_ended_otherwise(ana, connection)
+            running = await _a_running_step(ana, connection)
         files = await ana.files(finished.id)
     report = next(str(file.id) for file in files if file.filename == "report.md")
-    return Scene(site, session, finished.id, running.id, approval.id, report)
+    return Scene(site, session, finished.id, running, approval, report)
 
 
-async def _ended(person: Person, tasks: list[UUID]) -> None:
-    async with asyncio.timeout(MANY_SECONDS):
-        while not all([(await person.task(task)).has_ended for task in tasks]):
-            await asyncio.sleep(0.2)
+async def _an_approval(person: Person, worker: Connection) -> UUID:
+    task = await person.submit("Publish the report on our server", agent="Careful", priority=4)
+    work = await take(worker, task.id)
+    await work.do("plan_set", effect=_plan("Check the report", "Copy it to the server", "Confirm"))
+    await work.turn(
+        _call("shell_exec", command="rsync -av report.md deploy@server.example:/srv/www/reports/"),
+        content="The report is checked. I would now copy it to the server, which replaces the one of last month.",
+    )
+    await work.suspend("approval")
+    return task.id
+
+
+async def _a_question(person: Person, worker: Connection) -> None:
+    task = await person.submit("Compare the two offers and recommend one", priority=3)
+    work = await take(worker, task.id)
+    await work.do("message_ask", {"question": "Does the price matter more to you than the delivery time?"})
+    await work.suspend("answer")
+
+
+async def _what_ended_otherwise(person: Person, worker: Connection) -> None:
+    task = await person.submit("Fetch yesterday's exchange rates", priority=2)
+    work = await take(worker, task.id)
+    await work.settle("failed", error="limit steps reached: 100 of 100 used")
+    await person.cancel((await person.submit("Translate the whole archive")).id)
+
+
+async def _a_running_step(person: Person, worker: Connection) -> UUID:
+    task = await person.submit("Profile the log files of this week and chart the errors per hour")
+    work = await take(worker, task.id)
+    await work.do("plan_set", effect=_plan("Read the logs", "Count errors", "Draw the chart", "Write the report"))
+    await work.do("file_list", {"path": "."})
+    await work.do("plan_advance", effect={"kind": "plan_advance"})
+    (execution,) = await work.turn(
+        _call("shell_exec", command="python3 count_errors.py logs/ --per hour"), content="Now the errors of each hour."
+    )
+    await work.start(execution)
+    return task.id
+
+
+def _plan(*phases: str) -> dict[str, Any]:
+    return {"kind": "plan", "phases": list(phases)}
+
+
+def _call(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"name": name, "arguments": arguments}
 
 
 SHOTS = [
@@ -167,4 +196,5 @@ async def _take_all(browser: Browser, scene: Scene) -> list[str]:
 
 
 if __name__ == "__main__":
+    IMAGES.mkdir(parents=True, exist_ok=True)
     sys.exit(asyncio.run(main()))

@@ -81,6 +81,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/notify.sql
 \ir triggers/usage.sql
 \ir triggers/audit.sql
+\ir triggers/realtime.sql
 
 \ir views/conversation_details.sql
 \ir views/tool_statistics.sql
@@ -115,6 +116,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/screens.sql
 \ir policies/health.sql
 \ir policies/live.sql
+\ir policies/realtime.sql
 
 \ir seed/system_config.sql
 \ir seed/tools.sql

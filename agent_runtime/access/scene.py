@@ -260,7 +260,8 @@ def _rows(connection: Connection, scene: Scene, thing: Thing, made: list[str]) -
         # Where to look and whose it is are the file's own SQL.
         f"select distinct on (w.user_id, w.tenant_id, w.shared)"
         f" {key}::text as key, w.user_id::text, w.tenant_id::text, w.shared"
-        f" from {thing.trial.of or thing.relation} r cross join lateral ({thing.trial.whose}) as w (user_id, tenant_id, shared)"
+        f" from {thing.trial.of or thing.relation} r"
+        f" cross join lateral ({thing.trial.whose}) as w (user_id, tenant_id, shared)"
         f" where {thing.trial.find} or {key} = any (%(made)s)"
         f" order by w.user_id, w.tenant_id, w.shared, {key}",
         {"tenants": array(scene.tenants), "made": array([one for one in made if one != "None"])},

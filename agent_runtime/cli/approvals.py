@@ -25,7 +25,7 @@ def approvals(as_json: Json = False) -> None:
     """List the tool calls that wait for your approval, over all tasks, and those that are in doubt.
 
     An admin sees those of its tenant. Piped: one line per call, separated by tabs: id, state, tool, arguments as JSON,
-    task, step, since, until, approvals given, approvals needed.
+    task, step, since, until, approvals given, approvals needed, who decided already (names with commas between them).
     """
     calls, me = as_person(_calls)
     if as_json:
@@ -61,12 +61,14 @@ def _fields(call: ExecutionRow) -> list[str]:
         until,
         str(len(call.approved_by)),
         str(call.approvals_needed),
+        ", ".join("you" if one.is_me else one_line(one.name or "?", 100) for one in call.decisions),
     ]
 
 
 def _print_block(console: Console, call: ExecutionRow, me: str | None) -> None:
     """One call: what it is, why, with which arguments, and the command that decides it."""
     from agent_runtime.cli.decide import argument_lines
+    from agent_runtime.cli.watch_lines import decision_text
 
     in_doubt = call.status == "in_doubt"
     mark, style = ("?", "red") if in_doubt else ("!", "magenta")
@@ -87,6 +89,14 @@ def _print_block(console: Console, call: ExecutionRow, me: str | None) -> None:
         lines = argument_lines(call.original_parameters, call.input_parameters)
     for line in lines:
         console.print(Text.assemble("  ", line))
+    for decision in call.decisions:
+        who = "you" if decision.is_me else one_line(decision.name or "somebody who is gone", 100)
+        said = Text.assemble("  ", decision_text(decision.verdict, who))
+        if decision.verdict == "approved" and decision.input_digest != call.input_digest:
+            said.append(", with the arguments as they were then", style="yellow")
+        if decision.reason:
+            said.append(f": {one_line(decision.reason, 300)}")
+        console.print(said)
     if in_doubt:
         console.print(Text(f"  agent-runtime tasks settle {call.id} --happened | --did-not-happen", style=style))
     elif me is not None and me in {str(one) for one in call.approved_by}:

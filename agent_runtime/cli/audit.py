@@ -102,6 +102,50 @@ def export(
     _with_source(work)
 
 
+@audit.command("log", epilog="Example: agent-runtime audit log --table agents --since 2026-01-01")
+def show_log(
+    table: Annotated[str | None, typer.Option(help="Only changes of this table, as `agents`.")] = None,
+    row: Annotated[str | None, typer.Option(help="Only of the row with this id.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only insert, update, delete, sign_in, read, …")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only by user:ID, worker:ID, role:NAME, reaper.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="From then on, UTC.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Before then, UTC.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show what was changed in your tenant, the newest first, as its admin; an operator sees the platform's, too.
+
+    Piped: one line each, separated by tabs: number in the chain, when, who, what, table, row, columns.
+    """
+    which = parse_id(row, "row", shown_by="audit log") if row else None
+    found = as_person(
+        lambda person: person.platform.audit_log(
+            table=table, row=which, action=action, actor=actor, since=_utc(since), until=_utc(until), limit=limit
+        )
+    )
+    if as_json:
+        print_json(found)
+        return
+    rows = (
+        (
+            str(one.chain_seq),
+            time_text(one.created_at),
+            one.actor,
+            one.action,
+            one.resource_type,
+            str(one.resource_id or ""),
+            ", ".join(sorted({**(one.old_values or {}), **(one.new_values or {})})),
+        )
+        for one in found
+    )
+    columns = ("row", "when", "who", "what", "table", "id", "columns")
+    print_table(make_console(), columns, rows, empty="Nothing is on record that you may see: the audit is for admins.")
+
+
 @audit.command(epilog="Example: DATABASE_URL=postgresql://postgres:…@db/postgres agent-runtime audit retire 2026-01")
 def retire(month: Annotated[str, typer.Argument(help="The oldest month there is, as 2026-01.")]) -> None:
     """Drop a month that is over, and leave a signed stub of it, so that what comes after still verifies.

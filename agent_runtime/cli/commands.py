@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from agent_runtime.cli import access as access
+from agent_runtime.cli import agents as agents
 from agent_runtime.cli import approvals as approvals
 from agent_runtime.cli import audit as audit
+from agent_runtime.cli import config as config
 from agent_runtime.cli import db as db
 from agent_runtime.cli import decide as decide
 from agent_runtime.cli import demo as demo
 from agent_runtime.cli import doctor as doctor
 from agent_runtime.cli import files as files
+from agent_runtime.cli import health as health
 from agent_runtime.cli import login as login
 from agent_runtime.cli import members as members
 from agent_runtime.cli import model_server as model_server

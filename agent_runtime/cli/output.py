@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from agent_runtime.person.records import TaskRow
+    from agent_runtime.person.records import OverviewRow, TaskRow
 
 # No alternative looks past the next escape, so that hostile text cannot make this slow.
 _ESCAPES = re.compile(
@@ -129,7 +129,7 @@ def state_words(status: str, wait_reason: str | None = None, *, stopping: bool =
     return status
 
 
-def task_state(task: TaskRow) -> Text:
+def task_state(task: TaskRow | OverviewRow) -> Text:
     """The same of a row, in its colour; of a task that is to be tried again, when."""
     words = state_words(
         task.status,

@@ -26,7 +26,7 @@ from agent_runtime.cli.output import (
 
 if TYPE_CHECKING:
     from agent_runtime.person.client import Person
-    from agent_runtime.person.records import ExecutionRow, FileRow, MessageRow, TaskRow
+    from agent_runtime.person.records import ExecutionRow, FileRow, MessageRow, OverviewRow, TaskRow
 
 tasks = typer.Typer(
     name="tasks",
@@ -51,14 +51,32 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-@tasks.command("list", epilog="Example: agent-runtime tasks list --status running --status waiting")
+@tasks.command("list", epilog="Example: agent-runtime tasks list --mine --status running --search 'invoice or receipt'")
 def list_tasks(
     status: Annotated[list[Status] | None, typer.Option(help="Only in this state; may be given several times.")] = None,
+    search: Annotated[
+        str | None, typer.Option(help='Only with these words in title or prompt; "a phrase", or, -not.')
+    ] = None,
+    agent: Annotated[str | None, typer.Option(help="Only of this agent, by name or id.")] = None,
+    mine: Annotated[bool | None, typer.Option("--mine/--shared", help="Only my own; only those of others.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="At most so many.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List tasks, the newest first."""
-    found = as_person(lambda person: person.tasks(statuses=[one.value for one in status or []], limit=limit))
+    """List tasks, the newest first.
+
+    Piped: one line each, separated by tabs: id, state, done, when it was filed, title, agent, step, phase, owner.
+    """
+
+    async def look(person: Person) -> list[OverviewRow]:
+        return await person.tasks(
+            search=search,
+            statuses=[one.value for one in status or []],
+            agent=(await person.platform.agent(agent)).id if agent else None,
+            whose=None if mine is None else "mine" if mine else "shared",
+            limit=limit,
+        )
+
+    found = as_person(look)
     if as_json:
         print_json(found)
         return
@@ -69,10 +87,14 @@ def list_tasks(
             f"{task.progress_percentage} %",
             time_text(task.created_at),
             task.title,
+            task.agent_name or "",
+            str(task.current_step),
+            task.phase_title or "",
+            "you" if task.is_mine else task.owner_name or "",
         )
         for task in found
     )
-    columns = ("task", "status", "done", "filed", "title")
+    columns = ("task", "status", "done", "filed", "title", "agent", "step", "phase", "owner")
     print_table(make_console(), columns, rows, empty="No tasks: file one with `agent-runtime submit`.")
 
 
@@ -130,7 +152,7 @@ async def _record(person: Person, task_id: UUID) -> dict[str, Any]:
     executions: list[ExecutionRow] = await person.executions(task_id)
     messages: list[MessageRow] = await person.messages(task_id)
     files: list[FileRow] = await person.files(task_id)
-    names = await person.names() if any(row.decisions for row in executions) else {}
+    names = await person.names(task_id) if any(row.decisions for row in executions) else {}
     return {"task": task, "executions": executions, "messages": messages, "files": files, "names": names}
 
 

@@ -1,9 +1,9 @@
-"""`agent-runtime tools` and `agents`: what agents there are, and what they may use."""
+"""`agent-runtime tools`: what agents may use, and how; trying one; registering new ones."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
@@ -11,27 +11,19 @@ from rich.text import Text
 from agent_runtime.cli import app
 from agent_runtime.cli.acting import as_person
 from agent_runtime.cli.output import make_console, one_line, print_json, print_table
-from agent_runtime.errors import ConfigError, DatabaseUnavailable, Denied
+from agent_runtime.errors import ConfigError, DatabaseUnavailable, Denied, InvalidInput
 
-tools = typer.Typer(name="tools", help="The tools: list them, register new ones.", no_args_is_help=True)
-agents = typer.Typer(name="agents", help="The agents: list them.", no_args_is_help=True)
-app.add_typer(agents)
+if TYPE_CHECKING:
+    from agent_runtime.person.client import Person
+    from agent_runtime.person.records import TaskRow, ToolRow
+
+tools = typer.Typer(name="tools", help="The tools: list, set, try and register them.", no_args_is_help=True)
 app.add_typer(tools)
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Name = Annotated[str, typer.Argument(help="The tool's name.", show_default=False)]
 
 _SECURITY_STYLES = {"safe": "green", "moderate": "yellow", "dangerous": "red"}
-
-
-@agents.command("list", epilog="Example: agent-runtime agents list")
-def list_agents(as_json: Json = False) -> None:
-    """List the agents that a task can be given to."""
-    found = as_person(lambda person: person.agents())
-    if as_json:
-        print_json(found)
-        return
-    rows = ((agent.name, agent.model_name, str(len(agent.tools_enabled)), agent.description or "") for agent in found)
-    print_table(make_console(), ("agent", "model", "tools", "description"), rows, empty="There are no agents.")
 
 
 @tools.command("list", epilog="Example: agent-runtime tools list --json")
@@ -55,6 +47,86 @@ def list_tools(as_json: Json = False) -> None:
     )
     columns = ("tool", "state", "security", "retry class", "approval", "category", "used")
     print_table(make_console(), columns, rows, empty="There are no tools: run `agent-runtime db apply`.")
+
+
+@tools.command("set", epilog="Example: agent-runtime tools set shell_exec --confirm --timeout 120")
+def set_tool(
+    name: Name,
+    enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether agents may use it.")] = None,
+    confirm: Annotated[
+        bool | None, typer.Option("--confirm/--no-confirm", help="Whether a person approves each call.")
+    ] = None,
+    approvals: Annotated[int | None, typer.Option(help="How many people approve, where one must: 1 or 2.")] = None,
+    timeout: Annotated[int | None, typer.Option(help="Seconds that a call may take.")] = None,
+    output_limit: Annotated[int | None, typer.Option(help="Bytes of output that the model reads.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how a tool may be used: an operator the platform's, an admin the tenant's own.
+
+    It holds from the next call on, in tasks that run too.
+    """
+    given = {
+        "is_enabled": enabled,
+        "requires_confirmation": confirm,
+        "approvals_required": approvals,
+        "timeout_seconds": timeout,
+        "output_limit_bytes": output_limit,
+    }
+    changes = {column: value for column, value in given.items() if value is not None}
+    if not changes:
+        raise InvalidInput("nothing to change: give --enable, --confirm, --approvals, --timeout or --output-limit")
+
+    async def change(person: Person) -> ToolRow:
+        return await person.platform.set_tool(await person.platform.tool(name), changes)
+
+    tool = as_person(change)
+    if as_json:
+        print_json(tool)
+        return
+    state = "enabled" if tool.is_enabled else "disabled"
+    asks = f", asks {tool.approvals_required} first" if tool.requires_confirmation else ""
+    make_console().print(
+        f"{tool.name} is {state}{asks}; {tool.timeout_seconds} s, {tool.output_limit_bytes} bytes of output."
+    )
+
+
+@tools.command("try", epilog="""Example: agent-runtime tools try shell_exec '{"command": "date"}' --wait""")
+def try_tool(
+    name: Name,
+    arguments: Annotated[str, typer.Argument(metavar="JSON", help="The arguments; - reads standard input.")] = "{}",
+    wait: Annotated[bool, typer.Option("--wait", help="Watch the trial to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Try a tool as the runtime runs it: a task with this one call, in which no model is asked. For admins.
+
+    Approvals, limits and the audit hold as always.
+    """
+    import sys
+
+    from agent_runtime.cli.watch import watch
+
+    given = _object(sys.stdin.read() if arguments == "-" else arguments)
+
+    async def begin(person: Person) -> TaskRow:
+        return await person.platform.try_tool(await person.platform.tool(name), given)
+
+    task = as_person(begin)
+    if wait:
+        watch(str(task.id), as_json=as_json)
+    elif as_json:
+        print_json(task)
+    else:
+        make_console().print(f"{task.title}: agent-runtime watch {task.id}")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"the arguments are not JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise InvalidInput("the arguments are not a JSON object")
+    return given
 
 
 @tools.command(epilog="Example: DATABASE_URL=postgresql://postgres:…@db/postgres agent-runtime tools sync")

@@ -96,7 +96,7 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _serve(stack: Stack, console: Console, progress: Progress, *, with_worker: bool, with_web: bool) -> None:
-    from agent_runtime.local.first_user import sign_in_first_user
+    from agent_runtime.local.first_user import make_operator, sign_in_first_user
     from agent_runtime.local.supervisor import keep_alive
 
     try:
@@ -109,6 +109,7 @@ async def _serve(stack: Stack, console: Console, progress: Progress, *, with_wor
                 stack.folder.first_user, supabase_url=stack.supabase_url, publishable_key=stack.publishable_key
             )
             if user:
+                await make_operator(stack.database_url, user)
                 _keep_session(session_of(stack, user), stack.notes)
         _print_summary(console, stack, user, web.url if web else None, progress.seconds)
         await keep_alive(stack.parts, lambda line: console.print(escape(line), style="yellow"))

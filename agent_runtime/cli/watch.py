@@ -82,7 +82,7 @@ async def follow(
     from agent_runtime.person.timeline import Timeline
 
     await person.task(task_id)
-    timeline = Timeline(names=await person.names())
+    timeline = Timeline(names=await person.names(task_id))
     reader = _Reader(person, task_id, timeline)
     workers = _Workers(person, console)
     with _screen(console, timeline, task_id, on_event) as screen:
@@ -114,6 +114,9 @@ class _Reader:
         if not self._unshown:
             events = await self._person.events(self._task_id, timeline.last_event_id)
             self._unshown = [event for event in events if timeline.apply(event)]
+            if any(str(event.payload.get("user_id", "")) not in {"", *timeline.names} for event in self._unshown):
+                # Somebody decided who had nothing to do with the task before.
+                timeline.names.update(await self._person.names(self._task_id))
         if executions := timeline.wanted_executions:
             timeline.learn(executions=await self._person.executions(self._task_id, executions))
         if messages := timeline.wanted_messages:

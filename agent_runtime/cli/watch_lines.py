@@ -11,8 +11,21 @@ from uuid import UUID
 from rich.text import Text
 
 from agent_runtime.cli.output import duration_text, one_line, size_text, state_words
+from agent_runtime.events import (
+    ControlAsked,
+    ExecutionDecided,
+    ExecutionMoved,
+    FileCreated,
+    FileRemoved,
+    MessageCreated,
+    Notice,
+    TaskCreated,
+    TaskMoved,
+    TaskPlanned,
+    told,
+)
 from agent_runtime.person.records import EventRow
-from agent_runtime.person.timeline import OVER, Call, Timeline
+from agent_runtime.person.timeline import OVER, Call, Said, Timeline
 
 CONTROL_TOOLS = frozenset({"plan_set", "plan_advance", "message_notify", "message_ask", "task_complete"})
 """Tools whose effect has an event of its own, so that a call that went well says nothing new."""
@@ -44,28 +57,27 @@ _MARKS = {
 
 def describe(event: EventRow, timeline: Timeline, task_id: UUID) -> list[Text]:
     """Lines for `event`; none when it says nothing to a person. `timeline` has taken the event already."""
-    payload = event.payload
-    match event.kind:
-        case "task.created":
-            return [Text.assemble(("Task: ", "bold"), one_line(str(payload.get("title"))))]
-        case "task.status":
-            return _status(payload, timeline, task_id)
-        case "task.plan":
-            return _plan(payload)
-        case "task.control":
-            return [Text(_CONTROL.get(str(payload.get("request")), "asked to stop"), style="yellow")]
-        case "task.notice":
-            return [Text(f"» {one_line(str(payload.get('text')), 2_000)}", style="bold")]
-        case "message.created":
-            return _message(payload, timeline)
-        case "execution.status":
-            return _execution(payload, timeline)
-        case "execution.decision":
-            return _decision(payload, timeline)
-        case "file.created":
-            return _file(payload)
-        case "file.removed":
-            return [Text(f"- {one_line(str(payload.get('filename')))}", style="bright_black")]
+    match told(event.kind, event.payload):
+        case TaskCreated(title=title):
+            return [Text.assemble(("Task: ", "bold"), one_line(title))]
+        case TaskMoved() as moved:
+            return _status(moved, timeline, task_id)
+        case TaskPlanned() as planned:
+            return _plan(planned)
+        case ControlAsked(request=request):
+            return [Text(_CONTROL[request], style="yellow")]
+        case Notice(text=text):
+            return [Text(f"» {one_line(text, 2_000)}", style="bold")]
+        case MessageCreated(message_id=message_id):
+            return _message(timeline.said.get(message_id))
+        case ExecutionMoved() as moved:
+            return _execution(moved, timeline)
+        case ExecutionDecided() as decided:
+            return _decision(decided, timeline)
+        case FileCreated() as file:
+            return _file(file)
+        case FileRemoved(filename=filename):
+            return [Text(f"- {one_line(filename)}", style="bright_black")]
     return []
 
 
@@ -136,31 +148,28 @@ def _value(value: Any) -> str:
     return one_line(json.dumps(value, ensure_ascii=False), _VALUE_CHARACTERS)
 
 
-def _status(payload: dict[str, Any], timeline: Timeline, task_id: UUID) -> list[Text]:
-    status, previous = payload.get("status"), payload.get("previous")
-    match status:
+def _status(moved: TaskMoved, timeline: Timeline, task_id: UUID) -> list[Text]:
+    match moved.status:
         case "running":
-            attempts = int(payload.get("attempts") or 0)
+            attempts = moved.attempts
             again = f"after {attempts} crashed run{'s' if attempts > 1 else ''}" if attempts else ""
             return [Text(f"a worker runs it {again}".rstrip(), style="bright_black")]
-        case "waiting" if payload.get("wait_reason") == "answer":
+        case "waiting" if moved.wait_reason == "answer":
             return _question(timeline, task_id)
-        case "waiting" if payload.get("wait_reason") == "approval":
+        case "waiting" if moved.wait_reason == "approval":
             return [Text("waits for approval", style="magenta")]
-        case "waiting" if payload.get("wait_reason") == "doubt":
+        case "waiting" if moved.wait_reason == "doubt":
             return [Text("waits until a person says whether the call in doubt took effect", style="red")]
         case "waiting":
-            return [Text(state_words("waiting", payload.get("wait_reason")), style="yellow")]
+            return [Text(state_words("waiting", moved.wait_reason), style="yellow")]
         case "paused":
             return [Text(f"paused; it goes on with: agent-runtime tasks resume {task_id}", style="yellow")]
-        case "pending" if previous == "running":
-            later = f", not before {_clock(payload['run_after'])}" if payload.get("run_after") else ""
+        case "pending" if moved.previous == "running":
+            later = f", not before {_clock(moved.run_after)}" if moved.run_after else ""
             return [Text(f"given back by its worker{later}", style="yellow")]
         case "pending":
             return [Text("goes on", style="bright_black")]
-        case "completed" | "failed" | "cancelled":
-            return []  # the end has lines of its own
-    return [Text(str(status), style="yellow")]
+    return []  # the end has lines of its own
 
 
 def _clock(moment: str) -> str:
@@ -179,9 +188,9 @@ def _question(timeline: Timeline, task_id: UUID) -> list[Text]:
     ]
 
 
-def _plan(payload: dict[str, Any]) -> list[Text]:
-    phases = [one_line(str(phase.get("title")), 200) for phase in payload.get("plan") or [] if isinstance(phase, dict)]
-    current, progress = int(payload.get("current_phase") or 1), int(payload.get("progress_percentage") or 0)
+def _plan(planned: TaskPlanned) -> list[Text]:
+    phases = [one_line(phase.title, 200) for phase in planned.plan]
+    current, progress = planned.current_phase, planned.progress_percentage
     if not phases or progress == 100:
         return []
     if current == 1 and progress == 0:
@@ -191,8 +200,7 @@ def _plan(payload: dict[str, Any]) -> list[Text]:
     return [Text.assemble((f"Phase {current} of {len(phases)}: ", "bold"), phases[current - 1])]
 
 
-def _message(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
-    said = timeline.said.get(UUID(payload["message_id"]))
+def _message(said: Said | None) -> list[Text]:
     if said is None or not said.text or not said.text.strip():
         return []
     if said.role == "user":
@@ -201,12 +209,12 @@ def _message(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
     return [Text(one_line(said.text, 300), style="italic")] if said.has_calls else []
 
 
-def _execution(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
-    call, status = timeline.calls[UUID(payload["execution_id"])], str(payload.get("status"))
+def _execution(moved: ExecutionMoved, timeline: Timeline) -> list[Text]:
+    call, status = timeline.calls[moved.execution_id], moved.status
     if status == "pending" or (call.tool in CONTROL_TOOLS and status in ("running", "completed")):
         return []
-    milliseconds = payload.get("execution_time_ms") if status in OVER else None
-    line = call_line(call, status, milliseconds, payload.get("error_message"))
+    milliseconds = moved.execution_time_ms if status in OVER else None
+    line = call_line(call, status, milliseconds, moved.error_message)
     step = (f"step {call.step:<3} ", "bright_black")
     lines = [Text.assemble(step, line, no_wrap=True, overflow="ellipsis")]
     if status in ("awaiting_approval", "in_doubt") and call.status == status:
@@ -214,24 +222,22 @@ def _execution(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
     return lines
 
 
-def _decision(payload: dict[str, Any], timeline: Timeline) -> list[Text]:
-    call = timeline.calls.get(UUID(payload["execution_id"]))
+def _decision(decided: ExecutionDecided, timeline: Timeline) -> list[Text]:
+    call = timeline.calls.get(decided.execution_id)
     if call is None:
         return []
-    verdict = str(payload.get("verdict"))
-    said = decision_text(verdict, timeline.name(payload.get("user_id")))
+    said = decision_text(decided.verdict, timeline.name(decided.user_id))
     line = Text.assemble((f"step {call.step:<3} ", "bright_black"), said)
     line.append(f"  {one_line(call.tool, 64)}", style="bold")
     # A refusal's reason comes again as the call's error.
-    if (reason := payload.get("reason")) and verdict != "denied":
-        line.append(f": {one_line(str(reason), 300)}")
-    if verdict != "approved" or call.original is None:
+    if decided.reason and decided.verdict != "denied":
+        line.append(f": {one_line(decided.reason, 300)}")
+    if decided.verdict != "approved" or call.original is None:
         return [line]
     line.append(f"  edited  {arguments_text(call.arguments or {})}", style="magenta")
     return [line, *call_notes(replace(call, status="pending"))]
 
 
-def _file(payload: dict[str, Any]) -> list[Text]:
-    version = f" (version {payload['version']})" if (payload.get("version") or 1) > 1 else ""
-    name, size = one_line(str(payload.get("filename"))), size_text(int(payload.get("file_size") or 0))
-    return [Text(f"+ {name}{version}  {size}", style="blue")]
+def _file(file: FileCreated) -> list[Text]:
+    version = f" (version {file.version})" if file.version > 1 else ""
+    return [Text(f"+ {one_line(file.filename)}{version}  {size_text(file.file_size)}", style="blue")]

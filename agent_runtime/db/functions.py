@@ -105,6 +105,11 @@ class Store(ABC):
         rows = await self._call("worker_credentials", **_held(lease), p_execution=execution_id, p_names=list(names))
         return [Sealed.model_validate(row) for row in rows]
 
+    async def report(self, health: dict[str, Any]) -> dict[str, Any]:
+        """Say what this worker knows of its model server. Returns `{"missing": models that agents want}`."""
+        answer: dict[str, Any] = await self._call("worker_report", p_worker=self.worker_id, p_health=Json(health))
+        return answer
+
     async def stopped(self) -> None:
         await self._call("worker_stopped", p_worker=self.worker_id)
 

@@ -25,6 +25,8 @@ ANSWER_SECONDS = 5.0
 PENDING, CONTROL = "agent_runtime_pending", "agent_runtime_control"
 WATCH, DELTA = "agent_runtime_watch", "agent_runtime_delta"
 """Servers say which tasks somebody watches; workers say how the answers to these go on."""
+HELLO = "hello"
+"""A worker that begins to listen asks the servers by this, on `DELTA`, to say at once what is watched."""
 
 
 class Listener:
@@ -62,6 +64,8 @@ class Listener:
                     channels = (PENDING, CONTROL, self._echo_channel, *([WATCH] if self._on_watch else []))
                     for channel in channels:
                         await connection.execute(f"listen {channel}")
+                    if self._on_watch:
+                        await connection.execute("select pg_catalog.pg_notify(%s, %s)", [DELTA, HELLO])
                     # For what was missed before.
                     self._on_pending()
                     self._on_control(None)

@@ -49,7 +49,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), code)
     for pattern, code in (
         (r"^the lease on task \S+ is lost$", "AR001"),
-        (r"^task \S+ has no (tool execution |such tool)|^there is no (member|tenant|credential) ", "AR002"),
+        (r"^task \S+ has no (tool execution |such tool)|^there is no (member|tenant|credential|worker) ", "AR002"),
         (
             r"^step \S+ cannot be recorded after |^task \S+ is being cancelled$| was left running; it is in doubt "
             r"| is in doubt: a person settles it$"
@@ -60,7 +60,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r" has not been approved$|^the approval of tool execution ", "AR004"),
         (
             r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has "
-            r"|^tools\.config is not for "
+            r"|^tools\.config is not for |^p_health is not "
             r"|^that is not a name of a credential|^a user's credential is not |^AGENT_RUNTIME_VAULT_KEY is not ",
             "AR005",
         ),

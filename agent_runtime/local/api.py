@@ -6,16 +6,21 @@ The workarounds for this server are all here and in `sql/local/cluster_roles.sql
 - It logs in as a role that owns nothing in `public`, so that its blanket grants change nothing.
 - It reads the tables of the database once, when it starts: after `agent-runtime db apply` it must start again.
 - Storage is behind a flag, and it prints the database's address: the password goes by the environment.
+- What it does wrong at its start, when Postgres cuts a connection and at its end is met in `supabase_api/guard.mjs`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import httpx
+import psycopg
+from psycopg.conninfo import make_conninfo
 
+from agent_runtime.db.connection import explain
 from agent_runtime.errors import Unavailable
 from agent_runtime.local import api_packages, wheels
 from agent_runtime.local.cluster import API, DATABASE
@@ -50,7 +55,13 @@ file_size_limit = "{file_size_limit}"
 
 FILE_SIZE_LIMIT = "100MiB"
 
+GUARD = "guard.mjs"
+
+# Storage answers last: its schema is made by the first request that needs it. After it, requests of others are served.
+_PROBES = {"/auth/v1/health": "first", "/storage/v1/bucket": "last"}
+
 _RETRY_SECONDS = 0.03
+_STOP_SECONDS = 5.0
 
 
 class SupabaseApi:
@@ -86,21 +97,25 @@ class SupabaseApi:
         return self._child
 
     async def start(self, *, timeout_seconds: float = 60.0) -> None:
-        """Install the packages if need be, start the server, wait until Auth, REST and Storage answer.
+        """Install the packages if need be, wait for Postgres, start the server, wait until it answers everywhere.
 
-        Raises `ConfigError` when the packages cannot be had, `Unavailable` when the server ends or stays silent.
+        Raises `ConfigError` when the packages cannot be had, `Unavailable` when the server ends, or when it or
+        Postgres stays silent.
         """
         packages = await api_packages.install()
+        await self._wait_for_postgres(timeout_seconds)
         self._write_config()
         program = Program(
             name="supabase-api",
             argv=[
                 str(wheels.reachable(wheels.node(), self._user)),
+                *("--import", (self.folder / GUARD).as_uri()),
                 *(str(packages / api_packages.ENTRY), "start", "--no-admin", "--host", HOST),
             ],
             environment=self._environment(),
             cwd=self.folder,
             user=self._user,
+            stop_seconds=_STOP_SECONDS,
         )
         self._child = await Child.start(program, records=self._records, logs=self._logs)
         try:
@@ -131,6 +146,11 @@ class SupabaseApi:
             ),
             encoding="utf-8",
         )
+        # Copied, for the service user may not reach where we are installed.
+        guard = self.folder / GUARD
+        shutil.copyfile(api_packages.MANIFEST / GUARD, guard)
+        if self._user:
+            self._user.own(guard)
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -139,19 +159,45 @@ class SupabaseApi:
             "NODE_ENV": "production",
             "DO_NOT_TRACK": "1",
             "EXPERIMENTAL_STORAGE": "1",
+            "GUARD_DATABASE_PORT": str(self._database_port),
             "PGPASSWORD": self._secrets.supabase_api.get_secret_value(),
             "SUPABASE_PUBLISHABLE_KEY": self._secrets.publishable_key,
             "SUPABASE_SECRET_KEY": self._secrets.secret_key.get_secret_value(),
             "SUPABASE_JWT_SECRET": self._secrets.jwt_secret.get_secret_value(),
         }
 
+    async def _wait_for_postgres(self, timeout_seconds: float) -> None:
+        """It ends when Postgres refuses it a connection, as while that recovers from a crash."""
+        conninfo = make_conninfo(
+            host=HOST,
+            port=self._database_port,
+            user=API,
+            password=self._secrets.supabase_api.get_secret_value(),
+            dbname=self._database,
+            connect_timeout=5,
+        )
+        reason = "no answer"
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while True:
+                    try:
+                        await (await psycopg.AsyncConnection.connect(conninfo)).close()
+                        return
+                    except psycopg.OperationalError as error:
+                        reason = explain(error)
+                        await asyncio.sleep(_RETRY_SECONDS)
+        except TimeoutError:
+            raise Unavailable(
+                f"the Supabase API was not started: Postgres took no connection within {timeout_seconds:g} s: {reason}"
+            ) from None
+
     async def _wait_until_ready(self, timeout_seconds: float) -> None:
         key = self._secrets.secret_key.get_secret_value()
         try:
             async with asyncio.timeout(timeout_seconds), httpx.AsyncClient(trust_env=False, timeout=10) as client:
-                # Storage answers last: its schema is made by the first request that needs it.
-                for path in ("/auth/v1/health", "/storage/v1/bucket"):
-                    await self._wait_for(client, path, {"apikey": key, "Authorization": f"Bearer {key}"})
+                for path, probe in _PROBES.items():
+                    headers = {"apikey": key, "Authorization": f"Bearer {key}", "X-Guard-Probe": probe}
+                    await self._wait_for(client, path, headers)
         except TimeoutError:
             raise Unavailable(
                 f"the Supabase API did not answer within {timeout_seconds:g} s: {last_words(self.child.log)} "

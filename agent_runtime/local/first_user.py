@@ -1,4 +1,4 @@
-"""The stack's first user: made at the first start, so that there is somebody to file a task as."""
+"""The stack's first user: made at the first start, so that there is somebody to file tasks and run the place."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from agent_runtime.errors import Unavailable
 from agent_runtime.local.state_file import read_state, write_state
@@ -52,6 +53,17 @@ async def sign_in_first_user(credentials: Path, *, supabase_url: str, publishabl
     except httpx.HTTPError as error:
         raise Unavailable(f"Supabase Auth at {supabase_url} did not answer: {error}") from None
     return None
+
+
+async def make_operator(database_url: str, user: SignedIn) -> None:
+    """Let the first user run the platform and the own tenant, where nobody does yet. `database_url` is the owner's."""
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        await connection.execute(
+            "update public.users u"
+            " set is_operator = true, role = case when u.tenant_id = u.home_tenant_id then 'admin' else u.role end"
+            " where u.id = %s and not exists (select from public.users o where o.is_operator)",
+            [user.user_id],
+        )
 
 
 def _signed_in(email: str, session: dict[str, Any]) -> SignedIn:

@@ -18,12 +18,14 @@ from agent_runtime.errors import ConfigError, Denied, InvalidInput, NotFound, Un
 from agent_runtime.person.attachments import Attachment, open_attachments
 from agent_runtime.person.auth import unreachable
 from agent_runtime.person.members import Members
+from agent_runtime.person.platform import Platform
 from agent_runtime.person.records import (
     AgentRow,
     EventRow,
     ExecutionRow,
     FileRow,
     MessageRow,
+    OverviewRow,
     TaskRow,
     ToolRow,
     WorkerRow,
@@ -37,6 +39,7 @@ DEFAULT_FILE_LIMIT_BYTES = 104_857_600
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _AT_ONCE = 1_000
 _IDS_AT_ONCE = 100
+_TASKS_AT_ONCE = 200
 _EXECUTION_COLUMNS = (
     "id, task_id, status, step, call_index, input_parameters, original_parameters, input_digest, output_result,"
     " error_message, execution_time_ms, approvals_needed, approval_expires_at, tools(name),"
@@ -44,7 +47,8 @@ _EXECUTION_COLUMNS = (
 )
 # A call by itself, with what a person wants to know before deciding.
 _CALL_COLUMNS = _EXECUTION_COLUMNS.replace("tools(name)", "tools(name, function_schema)") + (
-    ", tasks(title, user_id, status), messages(content, created_at)"
+    # By its foreign key, since files, too, lead from a call to a task.
+    ", tasks!tool_executions_task_id_fkey(title, user_id, status), messages(content, created_at)"
 )
 _MOST_REASON_BYTES = 65_536
 
@@ -105,6 +109,11 @@ class Person:
         return Members(self._supabase, self._ask)
 
     @property
+    def platform(self) -> Platform:
+        """Agents, tools, configuration, health and the audit."""
+        return Platform(self._supabase, self._ask)
+
+    @property
     def session(self) -> Session:
         """The session as it is now; tokens change while it is used."""
         return self._tokens.session
@@ -134,7 +143,7 @@ class Person:
             return known
         task_id = uuid4()
         with open_attachments(files, self.file_limit_bytes) as attachments:
-            rows = await self._upload(task_id, attachments)
+            rows = await self._upload(task_id, conversation, attachments)
         return await self._submit_once(
             {
                 "p_prompt": prompt,
@@ -156,13 +165,31 @@ class Person:
             raise NotFound(f"there is no task {task_id}: `agent-runtime tasks list` shows yours")
         return TaskRow.model_validate(rows[0])
 
-    async def tasks(self, *, statuses: Iterable[str] = (), limit: int = 50) -> list[TaskRow]:
-        """The newest tasks first."""
-        query = self._supabase.table("tasks").select("*")
-        if wanted := list(statuses):
-            query = query.in_("status", wanted)
-        rows = await self._ask(query.order("created_at", desc=True).limit(limit))
-        return [TaskRow.model_validate(row) for row in rows]
+    async def tasks(
+        self,
+        *,
+        search: str | None = None,
+        statuses: Iterable[str] = (),
+        agent: UUID | None = None,
+        whose: str | None = None,
+        limit: int = 50,
+    ) -> list[OverviewRow]:
+        """The newest tasks first: with these words, in these states, of this agent, `mine` or `shared`."""
+        wanted = {
+            "p_query": search,
+            "p_status": list(statuses) or None,
+            "p_agent": str(agent) if agent else None,
+            "p_whose": whose,
+        }
+        found: list[OverviewRow] = []
+        while len(found) < limit:
+            size = min(_TASKS_AT_ONCE, limit - len(found))
+            page = await self._call("search_tasks", {**wanted, "p_limit": size})
+            found += [OverviewRow.model_validate(row) for row in page]
+            if len(page) < size:
+                break
+            wanted |= {"p_before": page[-1]["created_at"], "p_before_id": page[-1]["id"]}
+        return found
 
     async def cancel(self, task_id: UUID) -> TaskRow:
         """End a task, or ask the worker that runs it to. Raises `NotFound`, `IllegalTransition`."""
@@ -228,21 +255,17 @@ class Person:
 
         One's own, and for an admin those of its tenant: what others merely share is theirs to decide.
         """
-        me = await self._me()
-        if me.get("role") not in ("user", "admin"):
-            return []
-        query = self._supabase.table("tool_executions").select(_CALL_COLUMNS)
-        query = query.in_("status", ["awaiting_approval", "in_doubt"])
+        query = self._supabase.table("waiting_executions").select("*")
         for column in ("approval_expires_at", "task_id", "step", "call_index"):
             query = query.order(column)
-        rows = await self._ask(query.limit(limit))
-        calls = [ExecutionRow.model_validate(row) for row in rows]
-        return [call for call in calls if me["role"] == "admin" or (call.task and str(call.task.user_id) == me["id"])]
+        return [_waiting(row) for row in await self._ask(query.limit(limit))]
 
-    async def names(self) -> dict[str, str]:
-        """Who the ids of users stand for: `you`, and for an admin the addresses of its tenant."""
+    async def names(self, task_id: UUID) -> dict[str, str]:
+        """Who the ids of a task's people stand for: `you`, for an admin the addresses of its tenant, else names."""
+        people = await self._call("task_people", {"p_task": str(task_id)})
+        names = {row["user_id"]: row["name"] for row in people}
         rows = await self._ask(self._supabase.table("users").select("id, email").limit(_AT_ONCE))
-        return {row["id"]: "you" if row["id"] == self.session.user_id else row["email"] for row in rows}
+        return names | {row["id"]: "you" if row["id"] == self.session.user_id else row["email"] for row in rows}
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
@@ -287,19 +310,21 @@ class Person:
     # -- the platform ----------------------------------------------------------------------------------------------
 
     async def runtime_status(self) -> dict[str, Any]:
-        """`{"workers": alive, "my_pending": tasks, "schema_version": number}`."""
+        """`{"workers": alive, "my_pending": tasks, "oldest_pending_seconds", "model": {"reachable", "stand_in",
+        "missing"}, "server_time", "schema_version"}`."""
         status = await self._call("runtime_status", {})
         return status if isinstance(status, dict) else {}
 
     async def workers(self) -> list[WorkerRow]:
         """Every worker process, as an admin may see them. Raises `Denied` for everybody else."""
-        if (await self._me()).get("role") != "admin":
+        try:
+            health = await self.platform.health()
+        except Denied:
             raise Denied(
                 f"{self.session.email} is no admin: only admins and operators see the workers"
                 " (set DATABASE_URL, or SUPABASE_URL and SUPABASE_SECRET_KEY)"
-            )
-        rows = await self._ask(self._supabase.table("workers").select("*").order("heartbeat_at", desc=True))
-        return [WorkerRow.of_table(row) for row in rows]
+            ) from None
+        return [WorkerRow.model_validate(row) for row in health["workers"]]
 
     async def audit(self, function: str, arguments: dict[str, Any]) -> Any:
         """One of audit_head, audit_verify and audit_export, for the tenant's admins. Raises `Denied` for others."""
@@ -317,8 +342,10 @@ class Person:
 
     # -- how -------------------------------------------------------------------------------------------------------
 
-    async def _upload(self, task_id: UUID, attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
-        tenant_id = await self._tenant_id() if attachments else ""
+    async def _upload(
+        self, task_id: UUID, conversation: UUID | None, attachments: Sequence[Attachment]
+    ) -> list[dict[str, Any]]:
+        tenant_id = await self._tenant_id(conversation) if attachments else ""
         rows = []
         for attachment in attachments:
             path = storage_path(tenant_id, task_id, attachment.name)
@@ -349,17 +376,14 @@ class Person:
         rows = await self._ask(mine.eq("idempotency_key", key).limit(1))
         return TaskRow.model_validate(rows[0]) if rows else None
 
-    async def _me(self) -> dict[str, Any]:
-        """`{"id", "role"}` as they are now: admin, user or viewer. Empty for somebody without a profile."""
-        session, query = self.session, self._supabase.table("users").select("id, role")
-        rows = await self._ask(query.eq("id", session.user_id) if session.user_id else query.eq("email", session.email))
-        return dict(rows[0]) if rows else {}
-
-    async def _tenant_id(self) -> str:
-        rows = await self._ask(self._supabase.table("tenants").select("id"))
-        if not rows:
-            raise ConfigError(f"{self.session.email} has no profile, or it was deactivated: ask an admin, or {LOG_IN}")
-        return str(rows[0]["id"])
+    async def _tenant_id(self, conversation: UUID | None) -> str:
+        """Whose a new task's files are: the conversation's tenant, which may be home while one works elsewhere."""
+        if conversation is None:
+            return str((await self.platform.access()).tenant_id)
+        query = self._supabase.table("conversations").select("tenant_id").eq("id", str(conversation))
+        if not (rows := await self._ask(query)):
+            raise NotFound(f"there is no conversation {conversation} of yours")
+        return str(rows[0]["tenant_id"])
 
     async def _read_config(self) -> None:
         rows = await self._ask(self._supabase.table("system_config").select("config_key, config_value"))
@@ -413,6 +437,21 @@ class Person:
             raise refusal(error, self._url) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unreachable(self._url, error) from None
+
+
+def _waiting(row: dict[str, Any]) -> ExecutionRow:
+    """Of a row of `waiting_executions`."""
+    return ExecutionRow.model_validate(
+        {
+            **row,
+            "input_parameters": row["arguments"],
+            "original_parameters": row["original_arguments"],
+            "tools": {"name": row["tool_name"], "function_schema": row["function_schema"]},
+            "tasks": {"title": row["task_title"], "user_id": row["user_id"], "status": row["task_status"]},
+            "messages": {"content": row["why"], "created_at": row["asked_at"]} if row["asked_at"] else None,
+            "execution_decisions": row["decisions"],
+        }
+    )
 
 
 def _refuse_if_long(what: str, text: str | None) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent_runtime.records import Time, as_time
+from agent_runtime.records import Time
 
 ENDED = frozenset({"completed", "failed", "cancelled"})
 
@@ -55,6 +54,37 @@ class TaskRow(_Row):
         """The final answer, in Markdown."""
         answer = (self.result or {}).get("answer")
         return answer if isinstance(answer, str) else None
+
+
+class OverviewRow(_Row):
+    """A row of `task_overview`: a task as a list shows it."""
+
+    id: UUID
+    title: str
+    status: str
+    wait_reason: str | None = None
+    priority: int = 1
+    agent_id: UUID
+    agent_name: str | None = None
+    user_id: UUID
+    owner_name: str | None = None
+    is_mine: bool
+    conversation_id: UUID
+    created_at: Time
+    started_at: Time | None = None
+    completed_at: Time | None = None
+    age_from: Time | None = None
+    run_after: Time | None = None
+    cancel_requested_at: Time | None = None
+    pause_requested_at: Time | None = None
+    current_step: int = 0
+    current_phase: int = 1
+    total_phases: int = 1
+    progress_percentage: int = 0
+    phase_title: str | None = None
+    error_message: str | None = None
+    approvals_waiting: int = 0
+    files_count: int = 0
 
 
 class EventRow(_Row):
@@ -103,6 +133,9 @@ class DecisionRow(_Row):
     """A row of `execution_decisions`: what one person said of one call with the arguments of that digest."""
 
     user_id: UUID | None = None
+    name: str | None = None
+    """Of who decided, where it was asked for."""
+    is_me: bool | None = None
     verdict: str
     """approved, denied, happened or did_not_happen."""
     input_digest: str
@@ -196,6 +229,7 @@ class AgentRow(_Row):
 class ToolRow(_Row):
     """A row of `tools`."""
 
+    id: UUID
     name: str
     display_name: str
     category: str
@@ -203,11 +237,18 @@ class ToolRow(_Row):
     requires_confirmation: bool = False
     security_level: str
     retry_class: str
+    approvals_required: int = 1
+    timeout_seconds: int = 60
+    output_limit_bytes: int = 16_384
     usage_count: int = 0
+    tenant_id: UUID | None = None
+    """None: the platform's."""
+    function_schema: dict[str, Any] = Field(default_factory=dict, exclude=True)
 
-
-LOST_SECONDS = 60
-"""A worker that gave no sign for so long is lost; the same as in `worker_list()`."""
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The JSON schema of its arguments."""
+        return ToolPart(name=self.name, function_schema=self.function_schema).parameters
 
 
 class WorkerRow(_Row):
@@ -224,10 +265,6 @@ class WorkerRow(_Row):
     capacity: int
     started_at: Time
     heartbeat_at: Time
-
-    @classmethod
-    def of_table(cls, row: dict[str, Any]) -> WorkerRow:
-        """Of a row of `workers`, by this machine's clock."""
-        age_seconds = (datetime.now(UTC) - as_time(row["heartbeat_at"])).total_seconds()
-        state = "stopped" if row["stopped_at"] else "working" if age_seconds < LOST_SECONDS else "lost"
-        return cls.model_validate({**row, "state": state})
+    problem: str | None = None
+    """A code for what is wrong with it, where an admin asked; `remedy` says what to do."""
+    remedy: str | None = None

@@ -13,6 +13,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from agent_runtime.events import (
+    ControlAsked,
+    ExecutionDecided,
+    ExecutionMoved,
+    FileCreated,
+    FileRemoved,
+    MessageCreated,
+    Notice,
+    TaskCreated,
+    TaskMoved,
+    TaskPlanned,
+    told,
+)
 from agent_runtime.person.records import ENDED, EventRow, ExecutionRow, MessageRow
 
 OVER = frozenset({"completed", "failed", "denied", "in_doubt", "cancelled"})
@@ -158,9 +171,31 @@ class Timeline:
         if event.id <= self.last_event_id:
             return False
         self.last_event_id = event.id
-        # A kind that a newer database writes is no reason to stop showing the rest.
-        if change := _CHANGES.get(event.kind):
-            change(self, event.payload)
+        # What a newer database writes and this release does not know is no reason to stop showing the rest.
+        match told(event.kind, event.payload):
+            case TaskCreated(status=status, title=title):
+                self.status, self.title = status, title
+            case TaskMoved() as moved:
+                self._move(moved)
+            case TaskPlanned() as planned:
+                self.plan = [phase.title for phase in planned.plan]
+                self.current_phase, self.progress_percentage = planned.current_phase, planned.progress_percentage
+            case ControlAsked(request="cancel"):
+                self.cancel_requested = True
+            case ControlAsked(request=request):
+                self.pause_requested = request == "pause"
+            case Notice(text=text):
+                self.notices.append(text)
+            case MessageCreated() as message:
+                self._hear(message)
+            case ExecutionMoved() as moved:
+                self._move_call(moved)
+            case ExecutionDecided(execution_id=execution_id) if call := self.calls.get(execution_id):
+                call.is_stale = True
+            case FileCreated() as file:
+                self._add_file(file)
+            case FileRemoved(filename=filename):
+                self.files = [file for file in self.files if file.filename != filename]
         return True
 
     def learn(self, executions: Iterable[ExecutionRow] = (), messages: Iterable[MessageRow] = ()) -> None:
@@ -179,92 +214,29 @@ class Timeline:
         for said in self.said.values():
             said.text = said.text or ""
 
-    def _task_created(self, payload: dict[str, Any]) -> None:
-        self.title = str(payload.get("title") or "")
-        self.status = str(payload.get("status") or self.status)
-
-    def _task_status(self, payload: dict[str, Any]) -> None:
-        self.status = str(payload.get("status") or self.status)
-        self.wait_reason = payload.get("wait_reason")
-        self.attempts = int(payload.get("attempts") or 0)
-        self.error_message = payload.get("error_message")
-        self.run_after = payload.get("run_after")
+    def _move(self, moved: TaskMoved) -> None:
+        self.status, self.wait_reason, self.attempts = moved.status, moved.wait_reason, moved.attempts
+        self.error_message, self.run_after = moved.error_message, moved.run_after
         # Asked of a running task: it is paused now, or has ended, or was let go on.
         self.pause_requested = self.pause_requested and self.status == "running"
         if self.status == "completed":
             self.progress_percentage = 100
 
-    def _task_plan(self, payload: dict[str, Any]) -> None:
-        self.plan = [str(phase.get("title", "")) for phase in payload.get("plan") or [] if isinstance(phase, dict)]
-        self.current_phase = int(payload.get("current_phase") or 1)
-        self.progress_percentage = int(payload.get("progress_percentage") or 0)
-
-    def _task_control(self, payload: dict[str, Any]) -> None:
-        match payload.get("request"):
-            case "cancel":
-                self.cancel_requested = True
-            case "pause" | "resume" as request:
-                self.pause_requested = request == "pause"
-
-    def _task_notice(self, payload: dict[str, Any]) -> None:
-        self.notices.append(str(payload.get("text") or ""))
-
-    def _message_created(self, payload: dict[str, Any]) -> None:
-        role = str(payload.get("role"))
+    def _hear(self, message: MessageCreated) -> None:
         # The task's first message is its prompt, and a tool's message repeats its call's result.
-        if role == "assistant" or (role == "user" and self.said):
-            message_id = UUID(payload["message_id"])
-            self.said[message_id] = Said(message_id, role, payload.get("step"))
-        elif role == "user":
-            message_id = UUID(payload["message_id"])
-            self.said[message_id] = Said(message_id, "prompt", None, text="")
+        if message.role == "assistant" or (message.role == "user" and self.said):
+            self.said[message.message_id] = Said(message.message_id, message.role, message.step)
+        elif message.role == "user":
+            self.said[message.message_id] = Said(message.message_id, "prompt", None, text="")
 
-    def _execution_status(self, payload: dict[str, Any]) -> None:
-        execution_id = UUID(payload["execution_id"])
-        call = self.calls.get(execution_id)
-        if call is None:
-            call = Call(
-                execution_id,
-                tool=str(payload.get("tool") or "a tool"),
-                step=int(payload.get("step") or 0),
-                call_index=int(payload.get("call_index") or 0),
-                status="pending",
-            )
-            self.calls[execution_id] = call
-        call.status = str(payload.get("status") or call.status)
-        call.execution_time_ms = payload.get("execution_time_ms")
-        call.error_message = payload.get("error_message")
-        call.approvals_needed = int(payload.get("approvals_needed") or 0)
-
-    def _execution_decision(self, payload: dict[str, Any]) -> None:
-        if call := self.calls.get(UUID(payload["execution_id"])):
-            call.is_stale = True
-
-    def _file_created(self, payload: dict[str, Any]) -> None:
-        self.files.append(
-            FileSeen(
-                file_id=str(payload.get("file_id")),
-                filename=str(payload.get("filename") or ""),
-                version=int(payload.get("version") or 1),
-                size_bytes=int(payload.get("file_size") or 0),
-                # Given files are recorded before the run begins.
-                made_by_agent=payload.get("execution_id") is not None or bool(self.calls),
-            )
+    def _move_call(self, moved: ExecutionMoved) -> None:
+        call = self.calls.setdefault(
+            moved.execution_id, Call(moved.execution_id, moved.tool, moved.step, moved.call_index, moved.status)
         )
+        call.status, call.execution_time_ms = moved.status, moved.execution_time_ms
+        call.error_message, call.approvals_needed = moved.error_message, moved.approvals_needed or 0
 
-    def _file_removed(self, payload: dict[str, Any]) -> None:
-        self.files = [file for file in self.files if file.filename != payload.get("filename")]
-
-
-_CHANGES = {
-    "task.created": Timeline._task_created,
-    "task.status": Timeline._task_status,
-    "task.plan": Timeline._task_plan,
-    "task.control": Timeline._task_control,
-    "task.notice": Timeline._task_notice,
-    "message.created": Timeline._message_created,
-    "execution.status": Timeline._execution_status,
-    "execution.decision": Timeline._execution_decision,
-    "file.created": Timeline._file_created,
-    "file.removed": Timeline._file_removed,
-}
+    def _add_file(self, file: FileCreated) -> None:
+        # Given files are recorded before the run begins.
+        made_by_agent = file.execution_id is not None or bool(self.calls)
+        self.files.append(FileSeen(str(file.file_id), file.filename, file.version, file.file_size, made_by_agent))

@@ -32,7 +32,9 @@ MIN_LINE_CHARACTERS = 16
 WINDOW_BYTES = 8 << 20
 """Of long contents so much is looked at at a time."""
 _DECIMAL_LIMIT_BYTES = 1 << 20
+_CONTINUATION = bytes(range(0x80, 0xC0))
 _HALF_ESCAPE_BYTES = 16
+_LAST_WORD = re.compile(rb"[0-9a-zA-Z]{1,16}$")
 _CUT_CHARACTERS = 4
 """So much of a value's beginning or end is taken out where an output was cut in two."""
 
@@ -169,16 +171,16 @@ class Scrubber:
         tail = text[-self.longest_bytes :]
         content = tail.encode(errors="surrogatepass")
         doubt = len(content)
-        # The last few may be half of an escape, or of a number.
-        for end in range(len(content), max(0, len(content) - _HALF_ESCAPE_BYTES) - 1, -1):
+        for end in _ends(content):
             for reading in self._readings(content[:end]):
                 data = reading.fast(content[:end])
-                lengths = [_begun(data, wanted.data) + wanted.before for wanted in reading.patterns if wanted.data]
+                lengths = [_begun(data, wanted.data) + wanted.before for wanted in reading.patterns]
                 if (longest := max(lengths, default=0)) >= _CUT_CHARACTERS:
                     start, _ = reading.traced(content[:end]).origin(max(0, len(data) - longest), len(data))
                     doubt = min(doubt, start)
-        before = content[:doubt].decode(errors="ignore")
-        return len(text) - len(tail) + len(before)
+        if content[doubt : doubt + 1].translate(None, _CONTINUATION) == b"" and doubt < len(content):
+            doubt -= len(content[: doubt + 1]) - len(content[: doubt + 1].rstrip(_CONTINUATION))
+        return len(text) - len(tail) + len(content[:doubt].translate(None, _CONTINUATION))
 
     def _windows(self, content: bytes) -> Iterable[bytes]:
         if len(content) <= WINDOW_BYTES:
@@ -448,6 +450,16 @@ def _overlap(content: bytes, wanted: bytes) -> int:
         if content.endswith(wanted[:length]):
             return length
     return 0
+
+
+def _ends(content: bytes) -> set[int]:
+    """Where a text that is still being written may be thought to end: what follows may be half of an escape, or of a
+    number."""
+    ends = {len(content)}
+    if last := _LAST_WORD.search(content, max(0, len(content) - _HALF_ESCAPE_BYTES)):
+        ends.add(last.start())
+    first = max(0, len(content) - _HALF_ESCAPE_BYTES)
+    return ends | {at for at in range(first, len(content)) if content[at] in b"%\\&"}
 
 
 def _begun(content: bytes, wanted: bytes) -> int:

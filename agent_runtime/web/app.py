@@ -24,7 +24,7 @@ from agent_runtime.web.deltas import DeltaEar
 from agent_runtime.web.headers import CSP_REPORTS, Headers, content_policy
 from agent_runtime.web.health import Readiness
 from agent_runtime.web.hub import Hub
-from agent_runtime.web.live import LiveStreams
+from agent_runtime.web.live import LiveStreams, no_stream
 from agent_runtime.web.proxy import METHODS, Proxy
 from agent_runtime.web.settings import WebSettings
 from agent_runtime.web.timelines import PostgresTimelines, RestTimelines, Timelines
@@ -70,6 +70,7 @@ async def open_web(settings: WebSettings, bundle_folder: Path | None) -> AsyncIt
             Route("/metrics", pages.metrics, methods=["GET"]),
             Route(CSP_REPORTS, pages.csp_report, methods=["POST"]),
             Route("/live/tasks/{task_id}", LiveStreams(hub, settings.stall_seconds), methods=["GET"]),
+            Route("/live/{path:path}", no_stream, methods=["GET"]),
             *([Route(PROXY_PATH + "/{path:path}", proxy.answer, methods=METHODS)] if proxy else []),
             Route("/{path:path}", pages.asset, methods=["GET"]),
         ]

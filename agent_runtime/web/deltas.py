@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, with_keepalives
-from agent_runtime.db.listen import DELTA, WATCH
+from agent_runtime.db.listen import DELTA, HELLO, WATCH
 from agent_runtime.errors import DatabaseUnavailable
 from agent_runtime.interrupt import cancel_all
 from agent_runtime.web.answers import Piece
@@ -77,6 +77,9 @@ class DeltaEar:
             self._wake.set()
             while watched():
                 async for notification in connection.notifies(timeout=self._watch_seconds):
+                    if notification.payload == HELLO:
+                        self._wake.set()
+                        continue
                     piece = Piece.parse(notification.payload)
                     if piece and not hear(piece):
                         self._ask_again(piece.task_id)

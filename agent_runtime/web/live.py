@@ -89,6 +89,11 @@ class LiveStreams:
         await send(_body(b"", more=False))
 
 
+async def no_stream(_request: Request) -> Response:
+    """What else is below `/live`."""
+    return _refusal(404, "there is no such stream")
+
+
 def _body(frame: bytes, *, more: bool) -> Message:
     return {"type": "http.response.body", "body": frame, "more_body": more}
 

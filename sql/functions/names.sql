@@ -52,21 +52,28 @@ comment on function private.decider_name(uuid) is 'The name of who decided, for 
 
 create or replace function public.task_people(p_task uuid) returns table (user_id uuid, name text, is_me boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_owner constant uuid := (
+    select t.user_id from public.tasks t where t.id = p_task and private.sees_conversation(t.conversation_id)
+  );
 begin
+  if v_owner is null then
+    return;
+  end if;
   return query
   select u.id, private.shown_name(u), u.id = private.me()
-  from public.tasks t
-  join public.users u on u.id = t.user_id
-    or u.id in (
-      select d.user_id
-      from public.tool_executions e
-      join public.execution_decisions d on d.execution_id = e.id
-      where e.task_id = t.id
-      union
-      select f.uploaded_by from public.files f where f.task_id = t.id
-    )
-  where t.id = p_task and private.sees_conversation(t.conversation_id)
-  order by u.id = t.user_id desc, 2, 1;
+  from (
+    select v_owner as id
+    union
+    select d.user_id
+    from public.tool_executions e
+    join public.execution_decisions d on d.execution_id = e.id
+    where e.task_id = p_task
+    union
+    select f.uploaded_by from public.files f where f.task_id = p_task
+  ) p
+  join public.users u on u.id = p.id
+  order by u.id = v_owner desc, 2, 1;
 end
 $$;
 comment on function public.task_people(uuid) is

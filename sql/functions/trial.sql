@@ -34,7 +34,14 @@ begin
       message = format('limit arguments_bytes reached: %s bytes, at most 131072 are taken', octet_length(v_arguments::text));
   end if;
   select * into strict v_end from public.tools t where t.name = 'task_complete' and t.tenant_id is null;
-  v_agent := private.agent_named(null);
+  select a.id into v_agent
+  from public.agents a
+  where a.tenant_id is null and a.is_public and a.is_active
+  order by a.created_at, a.name
+  limit 1;
+  if v_agent is null then
+    raise exception using errcode = 'AR002', message = 'there is no agent in the catalogue that could run the trial';
+  end if;
 
   v_calls := jsonb_build_array(
     jsonb_build_object('id', 'trial_1', 'name', v_tool.name, 'arguments', v_arguments),

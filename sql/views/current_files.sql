@@ -23,6 +23,6 @@ select
 from (
   select distinct on (f.task_id, f.filename) f.*
   from public.files f
-  order by f.task_id, f.filename, f.version desc
+  order by f.task_id asc, f.filename asc, f.version desc
 ) n
 where n.kind = 'file';

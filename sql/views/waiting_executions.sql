@@ -35,7 +35,7 @@ select
     from public.execution_decisions d
     where d.execution_id = e.id and d.verdict = 'approved' and d.input_digest = e.input_digest
   ) as approvals_given,
-  exists (
+  exists(
     select
     from public.execution_decisions d
     where d.execution_id = e.id and d.verdict = 'approved' and d.input_digest = e.input_digest
@@ -45,7 +45,7 @@ select
     select coalesce(jsonb_agg(
       jsonb_build_object(
         'id', d.id, 'user_id', d.user_id, 'name', private.decider_name(d.id), 'is_me', d.user_id = (select private.me()),
-        'verdict', d.verdict, 'reason', d.reason, 'created_at', d.created_at,
+        'verdict', d.verdict, 'input_digest', d.input_digest, 'reason', d.reason, 'created_at', d.created_at,
         -- Of other arguments, if somebody edited them since.
         'counts', d.input_digest = e.input_digest
       )
@@ -58,7 +58,7 @@ from public.tool_executions e
 join public.tasks t on t.id = e.task_id
 join public.tools o on o.id = e.tool_id
 where e.status in ('awaiting_approval', 'in_doubt')
-  and e.tenant_id = any ((select private.my_tenants())::uuid[])
+  and e.tenant_id = any((select private.my_tenants())::uuid[])
   and (t.user_id = (select private.me()) or e.tenant_id = (select private.my_tenant_as_admin()))
   and (select private.can_write());
 comment on column public.waiting_executions.why is 'What the agent said in the turn that asked for the call.';

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 FOLDER = resources.sql() / "seed" / "admin"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sql"))
 PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE = (
-    "promote_user_to_admin.sql", "promote_user_to_operator.sql", "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
+    "promote_user_to_admin.sql", "promote_user_to_operator.sql",
+    "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
     "set_configuration.sql", "set_tenant_limits.sql", "move_user_to_tenant.sql",
 )  # fmt: skip
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.conftest import Database
-    from tests.db.impersonation import Connection, Row
+    from tests.db.impersonation import Connection, Role, Row
 
 
 @pytest.fixture
@@ -55,7 +55,10 @@ def call(connection: Connection, who: uuid.UUID, statement: str, *parameters: ob
 
 def test_nobody_becomes_an_operator_by_any_api(connection: Connection, people: People) -> None:
     raising = "update public.users set is_operator = true where id = %s"
-    for role, user in (("authenticated", people.alice), ("authenticated", people.dan), ("service_role", None)):
+    clients: list[tuple[Role, uuid.UUID | None]] = [
+        ("authenticated", people.alice), ("authenticated", people.dan), ("service_role", None),
+    ]  # fmt: skip
+    for role, user in clients:
         with refused(DENIED, "is_operator cannot be changed"), acting_as(connection, role, user):
             connection.execute(raising, [user or people.alice])
     with person(connection, people.bob):
@@ -98,7 +101,7 @@ def test_an_operator_sets_the_configuration(connection: Connection, people: Peop
         with person(connection, who):
             assert bool(many(connection, "select from public.audit_logs where tenant_id is null")) is seen
     for key, given, said in (
-        ("session_timeout", "59", "59. is not|59\" for session_timeout is not a whole number from 60"),
+        ("session_timeout", "59", '59. is not|59" for session_timeout is not a whole number from 60'),
         ("default_model", '"default"', "is not a name of a model"),
         ("enable_audit_logging", "1", "is not true or false"),
         ("ollama_base_url", '"http://me:pw@host"', "the value for ollama_base_url is not a URL"),
@@ -231,9 +234,7 @@ BAD_AGENTS: list[tuple[str, Any, str]] = [
 def test_an_agents_columns_say_what_they_take(connection: Connection, people: People) -> None:
     for column, given, said in BAD_AGENTS:
         with refused(INVALID, said), person(connection, people.alice):
-            connection.execute(
-                f"update public.agents set {column} = %s where id = %s", [given, people.private_agent]
-            )
+            connection.execute(f"update public.agents set {column} = %s where id = %s", [given, people.private_agent])
     for column in ("tools_enabled", "standing_permissions"):
         with refused(NOT_FOUND, "there is no tool named fly"), person(connection, people.alice):
             connection.execute(
@@ -242,7 +243,7 @@ def test_an_agents_columns_say_what_they_take(connection: Connection, people: Pe
     good = (
         "update public.agents set name = 'New', description = 'd', system_prompt = 's', model_name = 'qwen3:8b',"
         " temperature = 1, max_tokens = 10, tools_enabled = '{probe}', memory_enabled = false, memory_limit = 5,"
-        " configuration = '{\"limits\": {\"steps\": 9}}', is_active = false, standing_permissions = %s,"
+        ' configuration = \'{"limits": {"steps": 9}}\', is_active = false, standing_permissions = %s,'
         " is_public = %s where id = %s"
     )
     with person(connection, people.alice):
@@ -264,7 +265,7 @@ def test_an_agents_columns_say_what_they_take(connection: Connection, people: Pe
 
 def test_an_admin_tries_a_tool_and_no_model_is_asked(connection: Connection, people: People) -> None:
     connection.execute("update public.tasks set priority = 5 where id = %s", [people.task["id"]])
-    task = call(connection, people.dan, "try_tool(%s, '{\"path\": \"a\"}')", tool(connection, "probe_confirm"))
+    task = call(connection, people.dan, 'try_tool(%s, \'{"path": "a"}\')', tool(connection, "probe_confirm"))
     assert (task["status"], task["user_id"], task["usage"], task["limits"]) == (
         "pending", people.dan, {"steps": 1}, {"steps": 1},
     )  # fmt: skip
@@ -352,7 +353,9 @@ def test_a_workers_report_shows_as_health(connection: Connection, people: People
         assert health(people.bob)["model"]["problem"] == problem
 
     connection.execute("update public.workers set heartbeat_at = now() - interval '5 minutes'")
-    connection.execute("update public.tasks set lease_expires_at = now() - interval '5 minutes' where status = 'running'")
+    connection.execute(
+        "update public.tasks set lease_expires_at = now() - interval '5 minutes' where status = 'running'"
+    )
     seen = health(people.bob)
     assert (seen["scope"], seen["workers"][0]["problem"], seen["queue"]["problem"]) == (
         "platform", "worker_lost", "no_worker",
@@ -364,7 +367,9 @@ def test_a_workers_report_shows_as_health(connection: Connection, people: People
     seen = health(people.bob)
     assert seen["reap"]["age_seconds"] == 0
     connection.execute("update public.tasks set created_at = now() - interval '2 minutes' where status = 'pending'")
-    connection.execute("update public.system_config set config_value = 'false' where config_key = 'enable_audit_logging'")
+    connection.execute(
+        "update public.system_config set config_value = 'false' where config_key = 'enable_audit_logging'"
+    )
     connection.execute("update private.duties set done_at = now() - interval '6 minutes'")
     seen = health(people.bob)
     assert [seen[part]["problem"] for part in ("queue", "reap", "audit")] == ["queue_stuck", "reap_late", "audit_off"]
@@ -373,9 +378,10 @@ def test_a_workers_report_shows_as_health(connection: Connection, people: People
             health(who)
     with refused(NOT_FOUND, "there is no worker"), acting_as(connection, "service_role"):
         connection.execute("select public.worker_report(%s, '{}')", [uuid.uuid4()])
-    for role, user in (("authenticated", people.bob), ("anon", None)):
-        with refused(DENIED), acting_as(connection, role, user):
-            connection.execute("select public.worker_report(%s, '{}')", [runs.WORKER])
+    with refused(DENIED), person(connection, people.bob):
+        connection.execute("select public.worker_report(%s, '{}')", [runs.WORKER])
+    with refused(DENIED), acting_as(connection, "anon"):
+        connection.execute("select public.worker_report(%s, '{}')", [runs.WORKER])
 
 
 OURS = (
@@ -386,7 +392,8 @@ OURS = (
 
 
 def test_no_key_calls_what_a_person_does(connection: Connection, people: People) -> None:
-    for role in ("anon", "service_role", "agent_worker"):
+    keys: tuple[Role, ...] = ("anon", "service_role", "agent_worker")
+    for role in keys:
         for function in OURS:
             with refused(DENIED, "permission denied"), acting_as(connection, role):
                 connection.execute(f"select public.{function}")

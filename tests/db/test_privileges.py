@@ -21,8 +21,8 @@ PERSONS = {
     "vault_slot", "vault_put", "vault_list", "vault_remove",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
-    "my_access", "set_configuration", "set_tool", "platform_tenants", "set_tenant_limits", "clone_agent", "publish_agent",
-    "try_tool", "runtime_health", "search_tasks", "task_people",
+    "my_access", "set_configuration", "set_tool", "platform_tenants", "set_tenant_limits", "clone_agent",
+    "publish_agent", "try_tool", "runtime_health", "search_tasks", "task_people",
 }  # fmt: skip
 # What audit_… call past the policies, for admins alone.
 AUDITORS = {"my_audit_head", "check_my_audit", "export_my_audit"}
@@ -35,6 +35,8 @@ WORKERS = {
     "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
     "worker_credentials", "worker_vault_keys", "worker_master_keys",
 }  # fmt: skip
+SERVERS = {"web_read_events", "web_last_event"}
+"""What the web UI's server asks, over a connection of `agent_worker`; the REST API has no use for them."""
 POLICIES = {"me", "my_tenant", "my_tenants", "me_by_hint", "my_tenant_as_admin", "is_admin", "can_write",
             "acts_as_owner", "agent_named", "trimmed", "may_upload", "json", "ask_of_task", "my_address",
             "is_acting", "signs_nothing", "is_operator", "owner_name", "decider_name"}  # fmt: skip
@@ -60,6 +62,8 @@ def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
     assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS | SEARCHED
     assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"}
+    assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
+    assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"} | SERVERS
     assert callable_by(connection, "service_role") == WORKERS | POLICIES | VAULT | {"sync_tools", "cancel_task"}
 
 

@@ -45,8 +45,7 @@ ADDED_COLUMNS = {
     "tenants": "id slug name settings created_at updated_at",
     "task_events": "id task_id kind payload created_at tenant_id owner_id",
     "credentials": "id tenant_id user_id name category scope key_id created_by created_at updated_at last_used_at",
-    "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant health"
-    " health_at",
+    "workers": "id host pid version capacity started_at heartbeat_at stopped_at transport last_tenant health health_at",
 }
 
 

@@ -22,7 +22,7 @@ from tests.db.impersonation import (
 from tests.db.people import People, settle_in
 
 if TYPE_CHECKING:
-    from tests.db.impersonation import Connection, Row
+    from tests.db.impersonation import Connection, Role, Row
 
 
 @pytest.fixture
@@ -89,7 +89,8 @@ def test_a_list_is_filtered_and_read_page_by_page(connection: Connection, people
     titles = [f"Count the bicycles {n}" for n in range(5)]
     made = [runs.submit(connection, people.bob, title) for title in titles]
     # In one transaction all are of one moment: the id tells them apart.
-    pages, before = [], {}
+    pages: list[list[uuid.UUID]] = []
+    before: dict[str, object] = {}
     while page := found(connection, people.bob, limit=2, **before):
         pages.append([row["id"] for row in page])
         before = {"before": page[-1]["created_at"], "before_id": page[-1]["id"]}
@@ -183,13 +184,16 @@ def test_a_viewer_decides_nothing_and_so_nothing_waits(connection: Connection, p
 
 
 def test_nobody_else_reads_lists(connection: Connection, people: People) -> None:
-    for role in ("anon", "agent_worker"):
+    keys: tuple[Role, ...] = ("anon", "agent_worker", "service_role")
+    for role in keys[:2]:
         for name in ("task_overview", "current_files", "waiting_executions"):
             with refused(DENIED), acting_as(connection, role):
                 many(connection, f"select * from public.{name}")
-    for role in ("anon", "agent_worker", "service_role"):
+    for role in keys:
         with refused(DENIED), acting_as(connection, role):
             many(connection, "select * from public.search_tasks()")
+    with refused(DENIED), acting_as(connection, "service_role"):
+        many(connection, "select * from public.waiting_executions")
     with acting_as(connection, "service_role"):
         assert len(many(connection, "select * from public.task_overview")) == 3
 
@@ -212,3 +216,16 @@ def test_status_says_why_nothing_moves(connection: Connection, people: People) -
     assert status["model"] == {"reachable": None, "stand_in": False, "missing": []}
     assert status["schema_version"] == 4
     assert one(connection, "select now() = %s::timestamptz as same", status["server_time"])["same"]
+
+
+def test_each_way_to_see_a_task_is_read_from_its_index_in_order(connection: Connection, people: People) -> None:
+    # So small a table would be read whole, and sorted.
+    connection.execute("set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_sort = off")
+    for column, index in (("user_id", "idx_tasks_user_created"), ("tenant_id", "idx_tasks_tenant_created")):
+        rows = many(
+            connection,
+            f"explain select id from public.tasks where {column} = gen_random_uuid()"
+            " and (created_at, id) < (now(), gen_random_uuid()) order by created_at desc, id desc limit 50",
+        )
+        plan = "\n".join(row["QUERY PLAN"] for row in rows)
+        assert index in plan and "Sort" not in plan, plan

@@ -1,7 +1,7 @@
 """From earlier versions, with work under way: the same database as a fresh install's, and nothing forgotten.
 
-Versions 2 and 3 are what their releases installed, kept in installed/. What version 1 was is told by version_1.sql, which undoes
-what version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
+Versions 2 and 3 are what their releases installed, kept in installed/. What version 1 was is told by version_1.sql,
+which undoes what version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
 """
 
 from __future__ import annotations

@@ -358,6 +358,22 @@ async def test_what_an_agent_writes_cannot_steer_the_terminal(you: Person, worke
         assert "\x1b" not in text
 
 
+async def test_a_watch_outlives_the_api(stack: Stack, you: Person, worker: Any) -> None:
+    task = await you.submit("Go on")
+    watch, written = watching(you, task.id, terminal=False)
+    await shown(written, "Task: Go on")
+    await stack.api.stop()
+    await shown(written, "trying again")
+    work = await take(worker, task.id)
+    await work.do("message_notify", effect={"kind": "notify", "text": "while you were away"})
+    await stack.api.start()
+    await shown(written, "while you were away")
+    await work.settle(answer="Done.")
+    assert (await watch).status == "completed"
+    assert written.getvalue().count("trying again") == 1
+    assert "answering again" in written.getvalue()
+
+
 async def test_a_finished_task_is_shown_whole_and_at_once(you: Person, worker: Any) -> None:
     task = await you.submit("Be quick")
     work = await take(worker, task.id)

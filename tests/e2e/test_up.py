@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -85,7 +86,7 @@ def data_dir(open_folder: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def used_folder(open_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder that was started and stopped once, for tests to copy: a second start is quicker than a first."""
-    up = Up(open_folder / "up-used", tmp_path_factory.mktemp("home"), "--no-worker")
+    up = Up(open_folder / "up-used", tmp_path_factory.mktemp("home"), "--no-worker", "--no-web")
     up.wait_for(STARTED)
     assert up.interrupt() == 0
     return up.data_dir
@@ -103,9 +104,9 @@ def start_up(data_dir: Path, tmp_path: Path) -> Iterator[StartUp]:
     """Starts `up` on the test's folder; whatever still runs at the end is ended."""
     started: list[Up] = []
 
-    def start(*arguments: str, path: str | None = None, worker: bool = False) -> Up:
-        choice = "--worker" if worker else "--no-worker"
-        started.append(Up(data_dir, tmp_path, choice, *arguments, path=path))
+    def start(*arguments: str, path: str | None = None, worker: bool = False, web: bool = False) -> Up:
+        choices = "--worker" if worker else "--no-worker", "--web" if web else "--no-web"
+        started.append(Up(data_dir, tmp_path, *choices, *arguments, path=path))
         return started[-1]
 
     yield start
@@ -163,6 +164,10 @@ def test_the_second_start_keeps_addresses_data_and_first_user(start_up: StartUp,
     assert {key: value for key, value in second.running.items() if key != "pid"} == addresses
     assert "signed in" in second.output
     assert "new database cluster" not in second.output
+    # Who starts it runs the place.
+    with psycopg.connect(second.running["database_url"]) as owner:
+        found = owner.execute("select email, role, is_operator from public.users where is_operator").fetchall()
+    assert found == [("you@localhost.localdomain", "admin", True)]
     assert second.interrupt() == 0
 
 
@@ -285,6 +290,28 @@ def test_a_part_that_dies_is_started_again(start_up: StartUp) -> None:
     )
     assert answer.is_success
     assert up.interrupt() == 0
+
+
+@pytest.mark.usefixtures("used")
+def test_the_web_ui_is_a_part_that_is_started_again_at_the_same_address(start_up: StartUp, data_dir: Path) -> None:
+    up = start_up(web=True)
+    up.wait_for(STARTED)
+    (address,) = re.findall(r"Web UI\s+(http://127\.0\.0\.1:\d+)", up.output)
+    config = httpx.get(f"{address}/config.json").json()
+    assert config["supabase_url"] == f"{address}/supabase"
+    assert config["publishable_key"] == up.running["publishable_key"]
+    health = httpx.get(f"{config['supabase_url']}/auth/v1/health", headers={"apikey": config["publishable_key"]})
+    assert health.is_success
+
+    os.kill(up.pid_of("web"), signal.SIGKILL)
+    up.wait_for("web UI is back")
+    assert httpx.get(f"{address}/healthz?ready").json() == {"ok": True, "database": "up", "api": "up"}
+    # What the server was given, whoever may look at its process sees: no key that reaches past row-level security.
+    environment = psutil.Process(up.pid_of("web")).environ()
+    assert up.running["secret_key"] not in str(environment)
+    assert up.running["database_url"] not in str(environment)
+    assert up.interrupt() == 0
+    assert processes_of(data_dir) == []
 
 
 @pytest.mark.usefixtures("used")

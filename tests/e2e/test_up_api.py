@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
@@ -50,18 +52,35 @@ async def sign_up(rest: httpx.AsyncClient, key: str) -> dict[str, str]:
     return {"apikey": key, "Authorization": f"Bearer {answer.raise_for_status().json()['access_token']}"}
 
 
-async def test_the_apis_blanket_grants_change_nothing_even_after_a_restart(
+async def test_the_apis_blanket_grants_change_nothing_even_after_a_restart_and_nobody_meets_them(
     stack: Stack, rest: httpx.AsyncClient
 ) -> None:
     before = privileges(stack)
     assert before
+    headers = await sign_up(rest, stack.publishable_key)
+    answers: set[int] = set()
+    asking = [asyncio.create_task(ask(rest, headers, answers)) for _ in range(4)]
     for _ in range(2):
         # The first request after a start is the one that grants.
-        (await rest.get("/rest/v1/agents", headers=await sign_up(rest, stack.publishable_key))).raise_for_status()
+        (await rest.get("/rest/v1/agents", headers=headers)).raise_for_status()
         assert privileges(stack) == before
         await stack.api.stop()
+        # Not killed for its clients' open connections.
+        assert stack.api.child.returncode == 0
         await stack.api.start()
+    for asked in asking:
+        asked.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert answers == {httpx.codes.OK}
     assert not [line for line in before if line.startswith("anon ")]
+
+
+async def ask(rest: httpx.AsyncClient, headers: dict[str, str], answers: set[int]) -> None:
+    """Again and again, also while nobody answers."""
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            answers.add((await rest.get("/rest/v1/agents", headers=headers)).status_code)
+        await asyncio.sleep(0.005)
 
 
 async def test_a_request_without_a_key_gets_nothing(stack: Stack, rest: httpx.AsyncClient) -> None:

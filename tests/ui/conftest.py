@@ -171,6 +171,7 @@ async def serving(stack: Stack, *, port: int | None = None, **settings: str) -> 
             "DATABASE_URL": stack.worker_database_url,
             "SUPABASE_URL": stack.supabase_url,
             "SUPABASE_PUBLISHABLE_KEY": stack.publishable_key,
+            "AGENT_RUNTIME_WEB_PROXY_SUPABASE": "true",
             **settings,
         },
         cwd=stack.folder.records.parent,

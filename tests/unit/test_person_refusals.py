@@ -35,6 +35,10 @@ def raised_for_people() -> list[tuple[str, str]]:
         "functions/limits.sql",
         "functions/tenancy.sql",
         "functions/vault.sql",
+        "functions/operator.sql",
+        "functions/agents.sql",
+        "functions/trial.sql",
+        "functions/search_tasks.sql",
         *(f"triggers/{name}.sql" for name in _TRIGGERS),
     )
     for name in places:

@@ -15,10 +15,22 @@ from agent_runtime.person.timeline import Timeline
 TASK, PROMPT, SAID, CALL, ASKED = (UUID(int=number) for number in range(1, 6))
 
 
+ALWAYS: dict[str, dict[str, Any]] = {
+    "task.created": {"priority": 1},
+    "task.status": {"attempts": 0},
+    "task.plan": {"total_phases": 2},
+    "execution.status": {"call_index": 0},
+    "file.created": {"file_id": str(UUID(int=9)), "version": 1},
+    "file.removed": {"file_id": str(UUID(int=9)), "file_size": 0},
+}
+"""What events of a kind have besides what a test is about."""
+
+
 def told(*kinds: tuple[str, dict[str, Any]]) -> list[EventRow]:
     now = datetime.now(UTC)
     return [
-        EventRow(id=10 * n, kind=kind, payload=payload, created_at=now) for n, (kind, payload) in enumerate(kinds, 1)
+        EventRow(id=10 * n, kind=kind, payload=ALWAYS.get(kind, {}) | payload, created_at=now)
+        for n, (kind, payload) in enumerate(kinds, 1)
     ]
 
 
@@ -29,7 +41,7 @@ def execution(status: str, **more: Any) -> tuple[str, dict[str, Any]]:
 
 STORY = told(
     ("task.created", {"status": "pending", "title": "Count", "priority": 1}),
-    ("file.created", {"file_id": "1", "filename": "a.csv", "version": 1, "file_size": 10}),
+    ("file.created", {"filename": "a.csv", "file_size": 10}),
     ("message.created", {"message_id": str(PROMPT), "seq": 1, "role": "user"}),
     ("task.status", {"status": "running", "previous": "pending", "attempts": 0}),
     ("task.plan", {"plan": [{"title": "Look"}, {"title": "Tell"}], "current_phase": 1, "progress_percentage": 0}),
@@ -37,7 +49,7 @@ STORY = told(
     execution("pending"),
     execution("running"),
     execution("failed", execution_time_ms=1_500, error_message="exit code 2"),
-    ("file.created", {"file_id": "2", "filename": "out.txt", "version": 2, "file_size": 7, "execution_id": str(CALL)}),
+    ("file.created", {"filename": "out.txt", "version": 2, "file_size": 7, "execution_id": str(CALL)}),
     ("task.plan", {"plan": [{"title": "Look"}, {"title": "Tell"}], "current_phase": 2, "progress_percentage": 50}),
     ("task.notice", {"text": "half way"}),
     ("task.control", {"request": "cancel"}),
@@ -78,8 +90,10 @@ def test_an_event_that_was_taken_before_changes_nothing() -> None:
 
 
 def test_a_kind_that_is_not_known_yet_does_not_stop_the_rest() -> None:
-    timeline = folded(told(("task.dreamed", {"of": "sheep"}), ("task.notice", {"text": "awake"})))
-    assert timeline.notices == ["awake"]
+    strange = told(("task.dreamed", {"of": "sheep"}), ("task.status", {"status": "asleep", "previous": "running"}))
+    timeline = folded([*strange, *told(*[("task.notice", {"text": "awake", "loud": True})] * 3)[2:]])
+    assert (timeline.status, timeline.notices) == ("pending", ["awake"])
+    assert [describe(event, timeline, TASK) for event in strange] == [[], []]
 
 
 def test_rows_are_wanted_until_they_were_read_and_the_prompt_never_is() -> None:
@@ -265,10 +279,10 @@ def test_what_an_agent_writes_reaches_no_line_unclean() -> None:
         ("task.status", {"status": "pending", "previous": "running", "run_after": evil}),
         ("task.status", {"status": "waiting", "previous": "running", "wait_reason": evil}),
         ("execution.decision", {"execution_id": call_id, "verdict": evil, "user_id": evil, "reason": evil}),
-        ("execution.decision", {"execution_id": call_id, "verdict": "approved", "user_id": evil, "reason": evil}),
+        ("execution.decision", {"execution_id": call_id, "verdict": "approved", "user_id": str(SAID), "reason": evil}),
     )
     timeline = folded(events)
-    timeline.names = {evil: evil}
+    timeline.names = {str(SAID): evil}
     evil_row = row_of("failed", input_parameters={evil: evil}, original_parameters={evil: evil})
     timeline.learn(executions=[evil_row.model_copy(update={"id": UUID(call_id)})])
     for event in events:

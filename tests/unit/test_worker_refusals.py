@@ -30,7 +30,13 @@ def raised_for_workers() -> list[tuple[str, str]]:
     """Every code and text that the functions and triggers which workers reach can raise."""
     names = [f"functions/{path.name}" for path in (resources.sql() / "functions").glob("worker_*.sql")]
     found = []
-    for name in (*sorted(names), "functions/ledger.sql", "functions/vault.sql", "triggers/state.sql"):
+    for name in (
+        *sorted(names),
+        "functions/ledger.sql",
+        "functions/vault.sql",
+        "functions/health.sql",
+        "triggers/state.sql",
+    ):
         for code, expression in _RAISED.findall((resources.sql() / name).read_text(encoding="utf-8")):
             for text in re.findall(r"'((?:[^']|'')+)'", expression):
                 if " " in text:

@@ -96,7 +96,9 @@ async def watching(
     """A stream that is open."""
     async with asking(url, task_id, token, after=after) as response:
         assert response.status_code == 200, (await response.aread()).decode()
-        yield Client(response.aiter_lines())
+        # Held here: what nobody holds is closed.
+        client = Client(response.aiter_lines())
+        yield client
 
 
 @contextlib.asynccontextmanager

@@ -203,7 +203,7 @@ async def working(office: Office, **more: object) -> AsyncIterator[Worker]:
 
 async def see(desk: Desk, condition: str, *parameters: object) -> None:
     """Wait until a query over the database finds a row; each change of a task or an execution wakes the look."""
-    # Long, for a machine that is busy, and for the embedded API, which can hang for a minute after Postgres crashed.
-    async with asyncio.timeout(100):
+    # Long, for a machine that is busy.
+    async with asyncio.timeout(60):
         while not await desk.rows(f"select 1 as one where {condition}", *parameters):
             await asyncio.sleep(0.02)

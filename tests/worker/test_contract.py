@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -32,7 +30,7 @@ from agent_runtime.records import Lease, TurnRecord
 from tests.worker.conftest import DONE, Desk, Office, call, see, working
 from tests.worker.cutting import HOST, Proxy, cutting
 from tests.worker.test_resume import die, intent
-from tests.worker.test_worker_life import reconnected, running_call
+from tests.worker.test_worker_life import running_call
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -434,24 +432,6 @@ STEPS = (
     DONE,
 )
 """The first ends when it is let."""
-
-
-@pytest.mark.timeout(240)
-async def test_a_run_survives_that_postgres_starts_anew(desk: Desk, office: Office, transport: Transport) -> None:
-    await office.serve_steps(*STEPS)
-    task_id = await desk.submit()
-    async with working(office, **over(transport)):
-        await see(desk, *running_call(task_id))
-        # What was committed is to be in the log by then: the tests' Postgres does not wait for that.
-        await desk.rows("set synchronous_commit = on")
-        await desk.rows("update public.tasks set title = title || '!' where id = %s", task_id)
-        (backend,) = await desk.rows("select pg_backend_pid() as pid")
-        # A backend that is killed takes all of Postgres down, which then recovers from its log.
-        os.kill(backend["pid"], signal.SIGKILL)
-        (office.workspace_root / str(task_id) / "go").touch()
-        desk.connection = await reconnected(office)
-        await see(desk, "exists (select from public.tasks where id = %s and completed_at is not null)", task_id)
-    await assert_ran_once(desk, office, task_id)
 
 
 async def test_a_run_survives_that_the_api_starts_anew(desk: Desk, office: Office, stack: Stack) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 import uuid
 from contextlib import AsyncExitStack
@@ -13,10 +11,9 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from agent_runtime.errors import ConfigError, DatabaseUnavailable
-from tests.worker.conftest import DONE, Desk, Office, Row, call, see, working
+from tests.worker.conftest import DONE, Desk, Office, call, see, working
 
 
 def running_call(task_id: uuid.UUID) -> tuple[str, uuid.UUID]:
@@ -257,42 +254,6 @@ async def test_a_pause_lets_the_call_that_runs_come_to_its_end(desk: Desk, offic
         await desk.as_person("select public.resume_task(%s)", [task_id])
         await see(desk, "exists (select from public.tasks where id = %s and status = 'completed')", task_id)
     assert (office.workspace_root / str(task_id) / "ran").read_text() == "x\n"
-
-
-@pytest.mark.timeout(240)
-async def test_a_worker_survives_a_crash_of_postgres_in_the_middle_of_a_step(desk: Desk, office: Office) -> None:
-    await office.serve_steps(
-        call("file_write", path="a.txt", content="1"), call("shell_exec", command="sleep 0.5; echo x >> ran"), DONE
-    )
-    task_id = await desk.submit()
-    async with working(office, lease_seconds=20):
-        await see(
-            desk,
-            "exists (select from public.tool_executions where task_id = %s and status = 'running' and step = 2)",
-            task_id,
-        )
-        # What was committed is to be in the log by then: the tests' Postgres does not wait for that.
-        await desk.rows("set synchronous_commit = on")
-        await desk.rows("update public.tasks set title = title || '!' where id = %s", task_id)
-        # A backend that is killed takes all of Postgres down, which then recovers from its log.
-        (backend,) = await desk.rows("select pg_backend_pid() as pid")
-        os.kill(backend["pid"], signal.SIGKILL)
-        desk.connection = await reconnected(office)
-        await see(desk, "exists (select from public.tasks where id = %s and completed_at is not null)", task_id)
-    task = await desk.task(task_id)
-    assert (task["status"], task["attempts"]) == ("completed", 0)
-    assert (office.workspace_root / str(task_id) / "ran").read_text() == "x\n"
-
-
-async def reconnected(office: Office) -> psycopg.AsyncConnection[Row]:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await psycopg.AsyncConnection.connect(
-                    office.stack.database_url, autocommit=True, row_factory=dict_row
-                )
-            except psycopg.OperationalError:
-                await asyncio.sleep(0.05)
 
 
 async def test_a_worker_ends_in_one_line_when_the_database_is_upgraded_under_it(desk: Desk, office: Office) -> None:

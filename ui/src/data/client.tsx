@@ -1,24 +1,10 @@
 import { QueryClient } from '@tanstack/react-query'
-import { createClient, type SupabaseClient } from '@supabase/supabase-js'
 import { createContext, useContext } from 'react'
 import type { Config } from '@/config'
-import type { Database } from '@/generated/database'
 import { problemOf } from './problem'
+import type { Supabase } from './supabase'
 
-export type Supabase = SupabaseClient<Database>
-
-/** Supabase as the person: the publishable key, and the person's own token once signed in. Row-level security decides. */
-export function makeSupabase(config: Config): Supabase {
-  return createClient<Database>(config.supabase_url, config.publishable_key, {
-    auth: {
-      persistSession: true,
-      autoRefreshToken: true,
-      detectSessionInUrl: true,
-      storageKey: 'agent-runtime.session',
-      flowType: 'pkce',
-    },
-  })
-}
+export { makeSupabase, type Supabase } from './supabase'
 
 export function makeQueries(): QueryClient {
   return new QueryClient({

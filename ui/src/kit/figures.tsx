@@ -48,7 +48,7 @@ export function bytes(size: number): string {
   return new Intl.NumberFormat(language(), {
     style: 'unit',
     unit: units[index],
-    unitDisplay: 'short',
+    unitDisplay: index ? 'short' : 'long',
     maximumFractionDigits: index ? 1 : 0,
   }).format(size / 1000 ** index)
 }

@@ -49,9 +49,19 @@ export type Entry =
       userId: string | null
       reason: string | null
     }
+  | { type: 'plan'; event: number; at: string; phase: number; title: string; isNew: boolean }
   | { type: 'control'; event: number; at: string; request: string }
   | { type: 'notice'; event: number; at: string; text: string }
-  | { type: 'file'; event: number; at: string; id: string; filename: string; version: number; removed: boolean }
+  | {
+      type: 'file'
+      event: number
+      at: string
+      id: string
+      filename: string
+      version: number
+      removed: boolean
+      isGiven: boolean
+    }
 
 export interface SeenFile {
   id: string
@@ -79,6 +89,8 @@ export interface Timeline {
   progress: number
   step: number
   calls: Record<string, Call>
+  /** Messages with results of calls, by step: what the model read. Which call each belongs to is in its row. */
+  results: Record<number, string[]>
   files: Record<string, SeenFile>
   entries: Entry[]
 }
@@ -101,6 +113,7 @@ export function emptyTimeline(): Timeline {
     progress: 0,
     step: 0,
     calls: {},
+    results: {},
     files: {},
     entries: [],
   }
@@ -113,7 +126,13 @@ export function emptyTimeline(): Timeline {
 export function applyEvents(old: Timeline, events: readonly TaskEvent[]): Timeline {
   const fresh = events.filter((event) => event.id > old.lastEvent)
   if (fresh.length === 0) return old
-  const next: Timeline = { ...old, calls: { ...old.calls }, files: { ...old.files }, entries: [...old.entries] }
+  const next: Timeline = {
+    ...old,
+    calls: { ...old.calls },
+    results: { ...old.results },
+    files: { ...old.files },
+    entries: [...old.entries],
+  }
   for (const event of fresh) {
     if (event.id <= next.lastEvent) continue
     next.lastEvent = event.id
@@ -124,7 +143,7 @@ export function applyEvents(old: Timeline, events: readonly TaskEvent[]): Timeli
   return next
 }
 
-/** The file's parts before it is shown: newest version of each name that was not removed. */
+/** The newest version of each file that was not removed. */
 export function currentFiles(timeline: Timeline): SeenFile[] {
   return Object.values(timeline.files).sort((a, b) => a.filename.localeCompare(b.filename))
 }
@@ -158,27 +177,35 @@ const CHANGES: Record<string, Change> = {
       payload,
     })
   },
-  'task.plan': (timeline, { payload }) => {
-    const plan = Array.isArray(payload.plan) ? payload.plan : []
-    timeline.plan = plan.map((phase) => text((phase as { title?: unknown } | null)?.title) ?? '')
-    timeline.currentPhase = whole(payload.current_phase) || 1
+  'task.plan': (timeline, { id, created_at, payload }) => {
+    const old = timeline.plan
+    const phases = Array.isArray(payload.plan) ? payload.plan.filter((phase) => phase && typeof phase === 'object') : []
+    const plan = phases.map((phase) => text((phase as { title?: unknown }).title) ?? '')
+    const phase = whole(payload.current_phase) || 1
+    const isNew = plan.length !== old.length || plan.some((title, index) => title !== old[index])
+    // The last advance only says that the last phase is done.
+    if (plan.length && (isNew || phase !== timeline.currentPhase))
+      timeline.entries.push({ type: 'plan', event: id, at: created_at, phase, title: plan[phase - 1] ?? '', isNew })
+    timeline.plan = isNew ? plan : old
+    timeline.currentPhase = phase
     timeline.progress = whole(payload.progress_percentage)
   },
   'task.control': (timeline, { id, created_at, payload }) => {
     const request = text(payload.request) ?? ''
     if (request === 'cancel') timeline.cancelRequested = true
-    else timeline.pauseRequested = request === 'pause'
+    else if (request === 'pause' || request === 'resume') timeline.pauseRequested = request === 'pause'
     timeline.entries.push({ type: 'control', event: id, at: created_at, request })
   },
   'task.notice': (timeline, { id, created_at, payload }) => {
     timeline.entries.push({ type: 'notice', event: id, at: created_at, text: text(payload.text) ?? '' })
   },
   'message.created': (timeline, { id, created_at, payload }) => {
-    const role = payload.role
-    // A tool's message repeats its call's result.
+    const { role } = payload
+    const step = payload.step === undefined || payload.step === null ? null : whole(payload.step)
+    if (role === 'tool' && step !== null)
+      timeline.results[step] = [...(timeline.results[step] ?? []), text(payload.message_id) ?? '']
     if (role !== 'user' && role !== 'assistant') return
     const isPrompt = role === 'user' && !timeline.entries.some((entry) => entry.type === 'message')
-    const step = payload.step === undefined || payload.step === null ? null : whole(payload.step)
     timeline.step = Math.max(timeline.step, step ?? 0)
     timeline.entries.push({
       type: 'message',
@@ -196,11 +223,14 @@ const CHANGES: Record<string, Change> = {
     const status = text(payload.status) ?? 'pending'
     timeline.calls[callId] = {
       id: callId,
-      tool: text(payload.tool) ?? '',
+      tool: text(payload.tool) ?? old?.tool ?? '',
       step: whole(payload.step),
       callIndex: whole(payload.call_index),
       status,
-      executionTimeMs: payload.execution_time_ms === undefined ? null : whole(payload.execution_time_ms),
+      executionTimeMs:
+        payload.execution_time_ms === undefined || payload.execution_time_ms === null
+          ? null
+          : whole(payload.execution_time_ms),
       errorMessage: text(payload.error_message),
       approvalsNeeded: whole(payload.approvals_needed),
       firstEvent: old?.firstEvent ?? id,
@@ -243,6 +273,8 @@ const CHANGES: Record<string, Change> = {
       filename: file.filename,
       version: file.version,
       removed: false,
+      // What a person gives is recorded before the run begins.
+      isGiven: !file.executionId && timeline.step === 0,
     })
   },
   'file.removed': (timeline, { id, created_at, payload }) => {
@@ -256,6 +288,7 @@ const CHANGES: Record<string, Change> = {
       filename,
       version: whole(payload.version) || 1,
       removed: true,
+      isGiven: false,
     })
   },
 }

@@ -1,9 +1,9 @@
 import { useEffect, useReducer } from 'react'
-import { useServed } from '@/data/client'
-import { useToken } from '@/session/session'
+import { useServed, type Supabase } from '@/data/client'
 import type { Delta, TaskEvent } from './events'
-import { follow, type Connection } from './follow'
+import { follow, type Connection, type NoAccess } from './follow'
 import { applyEvents, emptyTimeline, type Timeline } from './fold'
+import { readerOf } from './read_events'
 
 /** The answer that the model is giving now, before it is recorded. */
 export interface Streaming {
@@ -16,61 +16,121 @@ export interface Followed {
   timeline: Timeline
   streaming: Streaming | null
   connection: Connection
-  noAccess: 'signedOut' | 'notFound' | null
+  /** All events that there were when the page was opened are here. */
+  isComplete: boolean
+  noAccess: NoAccess | null
+}
+
+interface News {
+  events: TaskEvent[]
+  deltas: Delta[]
 }
 
 type Action =
-  | { type: 'events'; events: TaskEvent[] }
-  | { type: 'delta'; delta: Delta }
+  | { type: 'news'; news: News }
   | { type: 'connection'; connection: Connection }
-  | { type: 'noAccess'; why: 'signedOut' | 'notFound' }
+  | { type: 'noAccess'; why: NoAccess }
   | { type: 'again' }
 
-const NOTHING: Followed = { timeline: emptyTimeline(), streaming: null, connection: 'connecting', noAccess: null }
+const NOTHING: Followed = {
+  timeline: emptyTimeline(),
+  streaming: null,
+  connection: 'connecting',
+  isComplete: false,
+  noAccess: null,
+}
+// A page draws this often at most while a backlog or an answer pours in.
+const DRAW_MS = 50
 
-function reduce(state: Followed, action: Action): Followed {
+export function reduce(state: Followed, action: Action): Followed {
   switch (action.type) {
-    case 'events': {
-      const timeline = applyEvents(state.timeline, action.events)
-      const recorded = action.events.some((event) => event.kind === 'message.created' || event.kind === 'task.status')
-      return { ...state, timeline, streaming: recorded ? null : state.streaming }
+    case 'news': {
+      const { events, deltas } = action.news
+      return {
+        ...state,
+        timeline: applyEvents(state.timeline, events),
+        streaming: deltas.reduce(joined, events.some(endsAnswer) ? null : state.streaming),
+      }
     }
-    case 'delta': {
-      const { step, content, thinking, restart } = action.delta
-      const old = state.streaming?.step === step && !restart ? state.streaming : { step, content: '', thinking: '' }
-      return { ...state, streaming: { step, content: old.content + content, thinking: old.thinking + thinking } }
+    case 'connection': {
+      const { connection } = action
+      if (state.connection === connection) return state
+      return {
+        ...state,
+        connection,
+        isComplete: state.isComplete || connection === 'live' || connection === 'polling',
+        streaming: connection === 'live' ? state.streaming : null,
+      }
     }
-    case 'connection':
-      return state.connection === action.connection
-        ? state
-        : { ...state, connection: action.connection, streaming: action.connection === 'live' ? state.streaming : null }
     case 'noAccess':
-      return { ...state, connection: 'ended', noAccess: action.why }
+      return { ...state, connection: 'ended', streaming: null, noAccess: action.why }
     case 'again':
       return NOTHING
   }
 }
 
+function endsAnswer({ kind, payload }: TaskEvent): boolean {
+  return kind === 'task.status' || (kind === 'message.created' && payload.role === 'assistant')
+}
+
+function joined(old: Streaming | null, { step, content, thinking, restart }: Delta): Streaming {
+  if (!old || old.step !== step || restart) return { step, content, thinking }
+  return { step, content: old.content + content, thinking: old.thinking + thinking }
+}
+
 /** A task's timeline, live. Nothing is lost or shown twice over cuts of the network, the server and the API. */
 export function useTimeline(taskId: string): Followed {
   const { config, supabase } = useServed()
-  const token = useToken()
   const [state, dispatch] = useReducer(reduce, NOTHING)
   useEffect(() => {
     const ends = new AbortController()
+    let news: News = { events: [], deltas: [] }
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const tell = () => {
+      clearTimeout(timer)
+      timer = undefined
+      if (ends.signal.aborted || (!news.events.length && !news.deltas.length)) return
+      dispatch({ type: 'news', news })
+      news = { events: [], deltas: [] }
+    }
+    const soon = () => {
+      timer ??= setTimeout(tell, DRAW_MS)
+    }
+    const unlessOver = (action: Action) => {
+      tell()
+      if (!ends.signal.aborted) dispatch(action)
+    }
     dispatch({ type: 'again' })
     void follow({
       taskId,
-      supabase,
-      token,
+      reader: readerOf(supabase),
+      token: (renewed) => tokenOf(supabase, renewed),
       streams: config.live,
-      onEvents: (events) => dispatch({ type: 'events', events }),
-      onDelta: (delta) => dispatch({ type: 'delta', delta }),
-      onConnection: (connection) => dispatch({ type: 'connection', connection }),
-      onNoAccess: (why) => dispatch({ type: 'noAccess', why }),
+      onEvents: (events) => {
+        // An answer's pieces that came before its message are not shown after it.
+        if (events.some(endsAnswer)) news.deltas = []
+        for (const event of events) news.events.push(event)
+        soon()
+      },
+      onDelta: (delta) => {
+        news.deltas.push(delta)
+        soon()
+      },
+      onConnection: (connection) => unlessOver({ type: 'connection', connection }),
+      onNoAccess: (why) => unlessOver({ type: 'noAccess', why }),
       signal: ends.signal,
     })
-    return () => ends.abort()
-  }, [taskId, config.live, supabase, token])
+    return () => {
+      ends.abort()
+      clearTimeout(timer)
+    }
+  }, [taskId, config.live, supabase])
   return state
+}
+
+async function tokenOf(supabase: Supabase, renewed?: boolean): Promise<string | null> {
+  const { data, error } = await (renewed ? supabase.auth.refreshSession() : supabase.auth.getSession())
+  // Refused by Auth: the session is over. Not answered: that says nothing.
+  if (error && (!error.status || error.status >= 500)) throw error
+  return data.session?.access_token ?? null
 }

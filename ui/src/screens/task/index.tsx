@@ -1,5 +1,156 @@
-import { ScreenHead } from '@/kit/card'
+import { useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, useParams, useSearchParams } from 'wouter'
+import { useServed } from '@/data/client'
+import { Refused } from '@/data/problem'
+import { Banner, Empty, Loading, ProblemState } from '@/kit/states'
+import { Tabs } from '@/kit/tabs'
+import { useTimeline } from '@/live/use_timeline'
+import { useSession } from '@/session/session'
+import { Announce } from './announce'
+import { Composer } from './composer'
+import { isId, useTask } from './data'
+import { TaskHead } from './head'
+import { Plan } from './plan'
+import { benchCalls, rowsOf } from './rows'
+import { RowStore, RowStoreContext } from './row_store'
+import { Shortcuts, useShortcuts } from './shortcuts'
+import { TimelineList, type ListHandle } from './timeline_list'
+import { UsagePanel } from './usage'
+import { useNarrow } from './use_narrow'
+import { Workbench } from './workbench'
+import './task.css'
 
+/** A task, live: where it is, what happened, and what it does now. */
 export default function Task() {
-  return <ScreenHead title="Task" />
+  const { id = '' } = useParams<{ id: string }>()
+  if (!isId(id)) return <ProblemState error={new Refused('notFound', '')} />
+  return <OneTask key={id} taskId={id} />
+}
+
+type Part = 'timeline' | 'workbench' | 'usage'
+
+function OneTask({ taskId }: { taskId: string }) {
+  const { t } = useTranslation('task')
+  const { supabase } = useServed()
+  const { session } = useSession()
+  const [search, setSearch] = useSearchParams()
+  const followed = useTimeline(taskId)
+  const { timeline, streaming, connection, isComplete, noAccess } = followed
+  const { data: task, error } = useTask(taskId, timeline)
+  const store = useMemo(() => new RowStore(supabase), [supabase])
+  const rows = useMemo(() => rowsOf(timeline, streaming), [timeline, streaming])
+  const calls = useMemo(() => benchCalls(timeline), [timeline])
+  const list = useRef<ListHandle>(null)
+  const composer = useRef<HTMLTextAreaElement>(null)
+  const narrow = useNarrow()
+  const [helps, setHelps] = useState(false)
+
+  const asked = search.get('part')
+  const part: Part = asked === 'workbench' || asked === 'usage' ? asked : 'timeline'
+  const chosen = search.get('call')
+  const change = (changes: Record<string, string | null>) =>
+    setSearch(
+      (old) => {
+        const next = new URLSearchParams(old)
+        for (const [key, value] of Object.entries(changes)) {
+          if (value === null) next.delete(key)
+          else next.set(key, value)
+        }
+        return next
+      },
+      { replace: true },
+    )
+  const openCall = (call: string) => change({ call, part: narrow ? 'workbench' : null })
+  const write = () => {
+    change({ part: null })
+    // The box may be on a part that is not shown yet.
+    requestAnimationFrame(() => composer.current?.focus())
+  }
+  useShortcuts({ list, write, help: () => setHelps(true) })
+
+  if (noAccess === 'signedOut') return <ProblemState error={new Refused('signedOut', '')} />
+  if (noAccess === 'notFound' && !timeline.lastEvent) return <ProblemState error={new Refused('notFound', '')} />
+  if (noAccess === 'notFound')
+    return (
+      <Empty title={t('removed')}>
+        <p>{t('removedText')}</p>
+        <Link href="/tasks">{t('toTasks')}</Link>
+      </Empty>
+    )
+  if (!timeline.lastEvent && connection === 'offline')
+    return <ProblemState error={error ?? new Refused('unavailable', '')} />
+  if (!timeline.lastEvent || (!isComplete && rows.length < 2)) return <Loading label={t('loading')} />
+
+  const isMine = !!task && task.user_id === session?.user.id
+  const timelinePart = (
+    <div className="task-timeline">
+      {!narrow && <Plan timeline={timeline} />}
+      <TimelineList
+        ref={list}
+        taskId={taskId}
+        rows={rows}
+        timeline={timeline}
+        streaming={streaming}
+        task={task ?? null}
+        isMine={isMine}
+        opened={chosen}
+        onOpen={openCall}
+      />
+      <Composer ref={composer} taskId={taskId} timeline={timeline} isMine={task ? isMine : null} />
+    </div>
+  )
+  const bench = (
+    <Workbench
+      taskId={taskId}
+      timeline={timeline}
+      calls={calls}
+      chosen={chosen}
+      onChoose={(call) => change({ call })}
+    />
+  )
+  return (
+    <RowStoreContext value={store}>
+      <div className="task" data-events={timeline.lastEvent} data-connection={connection}>
+        <TaskHead
+          taskId={taskId}
+          timeline={timeline}
+          task={task ?? null}
+          connection={connection}
+          isMine={isMine}
+          onWrite={write}
+          onHelp={() => setHelps(true)}
+        />
+        {task && !task.agents?.is_active && <Banner tone="info">{t('agentOff')}</Banner>}
+        {narrow ? (
+          <Tabs
+            label={t('tabs.label')}
+            value={part}
+            onChange={(value) => change({ part: value === 'timeline' ? null : value })}
+            tabs={[
+              { value: 'timeline', label: t('tabs.timeline'), content: timelinePart },
+              { value: 'workbench', label: t('tabs.workbench'), content: bench },
+              {
+                value: 'usage',
+                label: t('tabs.usage'),
+                content: (
+                  <div className="task-usage-part">
+                    <Plan timeline={timeline} whole />
+                    <UsagePanel timeline={timeline} task={task ?? null} />
+                  </div>
+                ),
+              },
+            ]}
+          />
+        ) : (
+          <div className="task-parts">
+            {timelinePart}
+            {bench}
+          </div>
+        )}
+        <Announce timeline={timeline} isComplete={isComplete} />
+        <Shortcuts open={helps} onOpenChange={setHelps} />
+      </div>
+    </RowStoreContext>
+  )
 }

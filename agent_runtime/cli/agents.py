@@ -1,0 +1,157 @@
+"""`agent-runtime agents`: list, show, edit and copy them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from agent_runtime.cli import app
+from agent_runtime.cli.acting import as_person
+from agent_runtime.cli.output import clean, make_console, one_line, print_json, print_table
+from agent_runtime.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from agent_runtime.person.client import Person
+    from agent_runtime.person.platform import FullAgentRow
+
+agents = typer.Typer(name="agents", help="The agents: list, show, edit and copy them.", no_args_is_help=True)
+app.add_typer(agents)
+
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Name = Annotated[str, typer.Argument(help="The agent's name or id.", show_default=False)]
+
+
+@agents.command("list", epilog="Example: agent-runtime agents list")
+def list_agents(as_json: Json = False) -> None:
+    """List the agents that a task can be given to."""
+    found = as_person(lambda person: person.agents())
+    if as_json:
+        print_json(found)
+        return
+    rows = ((agent.name, agent.model_name, str(len(agent.tools_enabled)), agent.description or "") for agent in found)
+    print_table(make_console(), ("agent", "model", "tools", "description"), rows, empty="There are no agents.")
+
+
+@agents.command(epilog="Example: agent-runtime agents show 'Asistente General'")
+def show(name: Name, as_json: Json = False) -> None:
+    """Show an agent: what it is told, its model, its tools and limits."""
+    agent = as_person(lambda person: person.platform.agent(name))
+    if as_json:
+        print_json(agent)
+        return
+    console = make_console()
+    console.print(Text(one_line(agent.name), style="bold"))
+    for label, shown in _facts(agent):
+        console.print(Text.assemble((f"  {label:<22}", "bright_black"), one_line(shown, 1_000)))
+    console.print(f"\n{clean(agent.system_prompt)}")
+
+
+@agents.command(epilog="Example: agent-runtime agents edit Analyst --model qwen3:8b --tool file_read --tool shell_exec")
+def edit(
+    name: Name,
+    rename: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    description: Annotated[str | None, typer.Option(help="For people who choose an agent.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="What it is told first; - reads standard input.")] = None,
+    prompt_file: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="The same from a file.")] = None,
+    model: Annotated[str | None, typer.Option(help="A model, or `default`.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Of one answer.")] = None,
+    tool: Annotated[list[str] | None, typer.Option(help="Its tools, all of them; may be given several times.")] = None,
+    standing: Annotated[
+        list[str] | None,
+        typer.Option(help="Dangerous tools that it uses without asking, all of them; `none` for none."),
+    ] = None,
+    limit: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="Limits of its tasks, all of them; `none` for none.")
+    ] = None,
+    public: Annotated[bool | None, typer.Option("--public/--private", help="Whether the tenant may use it.")] = None,
+    active: Annotated[bool | None, typer.Option("--active/--retired", help="Whether it takes new tasks.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change an agent of your own; an admin those of the tenant, an operator the catalogue's.
+
+    What is not given stays as it is.
+    """
+    if prompt is not None and prompt_file is not None:
+        raise InvalidInput("give --prompt or --prompt-file, not both")
+    if prompt_file is not None:
+        prompt = prompt_file.read_text(encoding="utf-8")
+    given = {
+        "name": rename,
+        "description": description,
+        "system_prompt": sys.stdin.read() if prompt == "-" else prompt,
+        "model_name": model,
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "tools_enabled": tool,
+        "standing_permissions": [] if standing == ["none"] else standing,
+        "is_public": public,
+        "is_active": active,
+    }
+    changes: dict[str, Any] = {column: value for column, value in given.items() if value is not None}
+    limits = None if limit is None else {} if limit == ["none"] else _limits(limit)
+    if not changes and limits is None:
+        raise InvalidInput("nothing to change: `agent-runtime agents edit --help` lists what can be")
+
+    async def change(person: Person) -> FullAgentRow:
+        agent = await person.platform.agent(name)
+        if limits is not None:
+            others = {key: value for key, value in agent.configuration.items() if key != "limits"}
+            changes["configuration"] = others | ({"limits": limits} if limits else {})
+        return await person.platform.edit_agent(agent, changes)
+
+    _tell(as_person(change), "is changed", as_json)
+
+
+@agents.command(epilog="Example: agent-runtime agents clone 'Asistente General' 'My analyst'")
+def clone(
+    name: Name, new: Annotated[str, typer.Argument(help="The copy's name.", show_default=False)], as_json: Json = False
+) -> None:
+    """Copy an agent, to change the copy.
+
+    Standing permissions do not come along, unless an admin copies an agent of the tenant.
+    """
+
+    async def copy(person: Person) -> FullAgentRow:
+        return await person.platform.clone_agent(await person.platform.agent(name), new)
+
+    _tell(as_person(copy), "is yours", as_json)
+
+
+def _facts(agent: FullAgentRow) -> list[tuple[str, str]]:
+    whose = "the catalogue's" if agent.tenant_id is None else "shared" if agent.is_public else "private"
+    limits = ", ".join(f"{key} {value}" for key, value in agent.configuration.get("limits", {}).items())
+    return [
+        ("id", str(agent.id)),
+        ("description", agent.description or ""),
+        ("whose", whose if agent.is_active else f"{whose}, retired"),
+        ("model", agent.model_name),
+        ("temperature", f"{agent.temperature:g}"),
+        ("tokens of an answer", str(agent.max_tokens)),
+        ("tools", ", ".join(agent.tools_enabled)),
+        ("standing permissions", ", ".join(agent.standing_permissions) or "none"),
+        ("limits", limits or "none of its own"),
+    ]
+
+
+def _limits(given: list[str]) -> dict[str, float]:
+    limits = {}
+    for one in given:
+        key, _, number = one.partition("=")
+        try:
+            limits[key.strip()] = json.loads(number)
+        except ValueError:
+            raise InvalidInput(f"--limit {one_line(one, 60)!r} is not NAME=NUMBER, as steps=50") from None
+    return limits
+
+
+def _tell(agent: FullAgentRow, what: str, as_json: bool) -> None:
+    if as_json:
+        print_json(agent)
+    else:
+        make_console().print(Text(f"{one_line(agent.name)} {what} ({agent.id})."))

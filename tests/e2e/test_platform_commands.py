@@ -1,0 +1,230 @@
+"""Agents, tools, configuration, health and the audit by commands and the real API: as user, admin, operator."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+
+from agent_runtime.cli import main
+from agent_runtime.person import session
+from agent_runtime.person.session import Session
+from tests.e2e.desk import a_tool_that_asks, new_person, take, worker_connection
+
+if TYPE_CHECKING:
+    from agent_runtime.local.stack import Stack
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(stack: Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Type a command as somebody: exit code, what was printed, and the error."""
+    monkeypatch.setenv(session.PLACE, str(tmp_path / "session.json"))
+    for name in ("DATABASE_URL", "SUPABASE_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def type_it(who: Session, *arguments: str) -> tuple[int, str, str]:
+        session.save(who)
+        monkeypatch.setattr(sys, "argv", ["agent-runtime", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO())
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return type_it
+
+
+@pytest.fixture
+def people(stack: Stack) -> tuple[Session, Session, Session]:
+    """A user, an admin of the user's tenant, and an operator elsewhere."""
+    user, admin, operator = (asyncio.run(new_person(stack, name)) for name in ("user", "admin", "operator"))
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute(
+            "update public.users set role = 'admin', full_name = 'Ada the Admin',"
+            " tenant_id = (select tenant_id from public.users where id = %s) where id = %s",
+            [user.user_id, admin.user_id],
+        )
+        owner.execute("update public.users set is_operator = true where id = %s", [operator.user_id])
+    return user, admin, operator
+
+
+def told(answer: tuple[int, str, str]) -> Any:
+    assert answer[0] == 0, answer
+    return json.loads(answer[1])
+
+
+def test_agents_are_shown_edited_and_copied(
+    stack: Stack, run: Run, people: tuple[Session, Session, Session], tmp_path: Path
+) -> None:
+    user, admin, _ = people
+    name = f"Mine {uuid.uuid4().hex[:8]}"
+    assert "is yours" in run(user, "agents", "clone", "Asistente General", name)[1]
+    (tmp_path / "prompt.txt").write_text("Be brief.", encoding="utf-8")
+    edited = told(run(
+        user, "agents", "edit", name, "--description", "Mine", "--prompt-file", str(tmp_path / "prompt.txt"),
+        "--model", "qwen3:8b", "--temperature", "0.1", "--max-tokens", "100", "--tool", "file_read", "--tool",
+        "shell_exec", "--standing", "shell_exec", "--limit", "steps=9", "--json",
+    ))  # fmt: skip
+    assert {column: edited[column] for column in ("system_prompt", "model_name", "temperature", "max_tokens")} == {
+        "system_prompt": "Be brief.", "model_name": "qwen3:8b", "temperature": 0.1, "max_tokens": 100,
+    }  # fmt: skip
+    assert (edited["tools_enabled"], edited["standing_permissions"], edited["configuration"]) == (
+        ["file_read", "shell_exec"], ["shell_exec"], {"limits": {"steps": 9}},
+    )  # fmt: skip
+    shown = run(user, "agents", "show", name)[1]
+    assert "steps 9" in shown and "private" in shown and "Be brief." in shown
+    assert name in run(user, "agents", "list")[1]
+    for arguments, said in (
+        (["--model", "a model"], "is not a name of a model"),
+        (["--temperature", "3"], "temperature 3.00 is not between 0 and 2"),
+        (["--tool", "fly"], "there is no tool named fly"),
+        (["--limit", "steps=0"], "limit steps is a number above 0"),
+        (["--limit", "steps"], "is not NAME=NUMBER"),
+        ([], "nothing to change"),
+        (["--public"], "only an admin can give standing permissions"),
+    ):
+        code, _, error = run(user, "agents", "edit", name, *arguments)
+        assert (code in (1, 2), said in error) == (True, True), error
+    assert "is changed" in run(admin, "agents", "edit", name, "--public", "--standing", "none", "--limit", "none")[1]
+    code, _, error = run(user, "agents", "edit", "Asistente General", "--temperature", "1")
+    assert (code, "is not yours to change" in error) == (1, True), error
+    assert "there is no agent" in run(user, "agents", "show", "Nobody")[2]
+    assert run(user, "agents", "edit", name, "--retired")[0] == 0
+
+
+def test_an_operator_sets_the_platform_and_an_admin_tries_a_tool(
+    stack: Stack, run: Run, people: tuple[Session, Session, Session]
+) -> None:
+    user, admin, operator = people
+    tool = a_tool_that_asks(stack)
+    code, out, _ = run(operator, "tools", "set", tool, "--timeout", "7", "--approvals", "2")
+    assert (code, "is enabled, asks 2 first; 7 s" in out) == (0, True), out
+    assert told(run(operator, "tools", "set", tool, "--approvals", "1", "--json"))["approvals_required"] == 1
+    for who, arguments, said in (
+        (admin, ["tools", "set", tool, "--disable"], "only an operator of the platform"),
+        (operator, ["tools", "set", tool], "nothing to change"),
+        (operator, ["tools", "set", tool, "--timeout", "0"], "timeout_seconds 0 is not between"),
+        (operator, ["tools", "set", "fly", "--enable"], "there is no tool 'fly'"),
+        (user, ["config", "set", "session_timeout", "3600"], "only an operator of the platform"),
+        (operator, ["config", "set", "session_timeout", "1"], "is not a whole number from 60"),
+        (operator, ["config", "set", "no_such_key", "1"], "there is no key"),
+        (user, ["tools", "try", tool], "only an admin of the tenant"),
+        (admin, ["tools", "try", tool, "[]"], "not a JSON object"),
+        (admin, ["tools", "try", tool, "{"], "not JSON"),
+        (admin, ["tools", "try", "task_complete"], "is not to be tried"),
+    ):
+        code, _, error = run(who, *arguments)
+        assert (code in (1, 2), said in error) == (True, True), (arguments, error)
+    assert run(operator, "config", "set", "session_timeout", "3600")[1] == "session_timeout is 3600.\n"
+    assert told(run(operator, "config", "set", "session_timeout", "3600", "--json"))["config_value"] == 3600
+    keys = {row["config_key"]: row["config_value"] for row in told(run(user, "config", "list", "--json"))}
+    assert (keys["session_timeout"], "default_model" in run(user, "config", "list")[1]) == (3600, True)
+
+    task = told(run(admin, "tools", "try", tool, '{"command": "ls"}', "--json"))
+    assert (task["title"], task["usage"]) == (f"Trial of {tool}", {"steps": 1})
+    assert f"Trial of {tool}: agent-runtime watch" in run(admin, "tools", "try", tool)[1]
+    (call,) = [call for call in told(run(admin, "approvals", "--json")) if call["task_id"] == task["id"]]
+    assert call["input_parameters"] == {"command": "ls"}
+
+    # What was done is on record, as theirs.
+    log = told(run(admin, "audit", "log", "--table", "conversations", "--actor", f"user:{admin.user_id}", "--json"))
+    assert {row["new_values"]["metadata"]["trial"] for row in log} == {tool}
+    assert f"user:{operator.user_id}\tupdate\ttools\t" in run(operator, "audit", "log", "--table", "tools")[1]
+    which = log[0]["resource_id"]
+    narrow = ["--row", which, "--action", "insert", "--since", "2026-01-01", "--until", "2200-01-01", "--limit", "5"]
+    assert [row["resource_id"] for row in told(run(admin, "audit", "log", *narrow, "--json"))] == [which]
+    assert "the audit is for admins" in run(user, "audit", "log")[2]
+
+
+def test_lists_find_and_say_who_decided(stack: Stack, run: Run, people: tuple[Session, Session, Session]) -> None:
+    user, admin, _ = people
+    tool = a_tool_that_asks(stack, approvals_required=2)
+    word = f"word{uuid.uuid4().hex[:8]}"
+    task = told(run(user, "submit", f"Count {word}", "--agent", tool, "--json"))
+    other = told(run(user, "submit", "Something else", "--json"))
+    found = ["tasks", "list", "--search", word]
+    for arguments in (["--mine"], ["--agent", tool], ["--status", "pending"], []):
+        assert [row["id"] for row in told(run(user, *found, *arguments, "--json"))] == [task["id"]]
+    assert told(run(user, *found, "--shared", "--json")) == []
+    (row,) = told(run(admin, *found, "--shared", "--json"))
+    assert (row["agent_name"], row["is_mine"], row["owner_name"]) == (tool, False, user.email.split("@")[0])
+    listed = run(user, "tasks", "list", "--limit", "1000")[1]
+    assert task["id"] in listed and other["id"] in listed and f"\t{tool}\t0\t\tyou" in listed
+    assert "there is no agent" in run(user, "tasks", "list", "--agent", "Nobody")[2]
+
+    async def ask() -> None:
+        async with await worker_connection(stack) as connection:
+            work = await take(connection, uuid.UUID(task["id"]))
+            await work.turn({"name": tool, "arguments": {"command": "ls"}}, content="I look.")
+            await work.suspend("approval")
+
+    asyncio.run(ask())
+    (call,) = [call for call in told(run(admin, "approvals", "--json")) if call["task_id"] == task["id"]]
+    approved = run(admin, "tasks", "approve", call["id"], "--reason", "It is harmless")
+    assert approved[0] == 0, approved
+    (call,) = [call for call in told(run(user, "approvals", "--json")) if call["task_id"] == task["id"]]
+    (decision,) = call["decisions"]
+    assert (decision["name"], decision["is_me"], decision["reason"]) == ("Ada the Admin", False, "It is harmless")
+    assert "\t1\t2\tAda the Admin\n" in run(user, "approvals")[1]
+    assert "approved by Ada the Admin" in run(user, "tasks", "show", task["id"])[1]
+    assert run(user, "tasks", "cancel", task["id"])[0] == 0
+    assert run(user, "tasks", "cancel", other["id"])[0] == 0
+    assert "Ada the Admin" in run(user, "watch", task["id"])[1]
+
+
+def test_health_names_what_is_wrong_and_what_to_do(
+    stack: Stack, run: Run, people: tuple[Session, Session, Session]
+) -> None:
+    user, admin, operator = people
+    assert "only an admin or an operator" in run(user, "health")[2]
+    worker = uuid.uuid4()
+    with psycopg.connect(stack.worker_database_url, autocommit=True) as connection:
+        connection.execute("select worker_register(%s, %s, 7, '1.2', 4, 2)", [worker, f"host-{worker}"])
+        health = {"reachable": False, "error": "ConnectError", "model_url": "http://h"}
+        connection.execute("select worker_report(%s, %s)", [worker, json.dumps(health)])
+    code, out, _ = run(admin, "health")
+    assert (code, "model_unreachable: Its model server does not answer" in out) == (1, True), out
+    assert "0/4 tasks" in out
+    code, out, _ = run(operator, "health", "--json")
+    seen = json.loads(out)
+    assert (code, seen["scope"]) == (1, "platform")
+    assert seen["sizes"]["database_bytes"] > 0
+    code, out, _ = run(admin, "workers")
+    assert (code, f"host-{worker}\t7\t1.2\tpostgres\tworking\t0/4\t" in out) == (0, True), out
+    with psycopg.connect(stack.worker_database_url, autocommit=True) as connection:
+        connection.execute("select worker_stopped(%s)", [worker])
+
+
+def test_a_file_goes_to_a_conversation_at_home_while_one_works_elsewhere(
+    stack: Stack, run: Run, people: tuple[Session, Session, Session], tmp_path: Path
+) -> None:
+    user, _, operator = people
+    first = told(run(operator, "submit", "At home", "--json"))
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute(
+            "update public.users set tenant_id = (select tenant_id from public.users where id = %s) where id = %s",
+            [user.user_id, operator.user_id],
+        )
+    (tmp_path / "note.txt").write_text("still mine", encoding="utf-8")
+    there = ["--conversation", first["conversation_id"], "--file", str(tmp_path / "note.txt")]
+    task = told(run(operator, "submit", "And this", *there, "--json"))
+    assert [file["filename"] for file in told(run(operator, "files", "list", task["id"], "--json"))] == ["note.txt"]
+    assert run(operator, "files", "get", task["id"], "note.txt", "--output", str(tmp_path / "got"))[0] == 0
+    assert (tmp_path / "got" / "note.txt").read_text(encoding="utf-8") == "still mine"
+    nobodys = run(operator, "submit", "x", "--conversation", str(uuid.uuid4()), *there[2:])
+    assert (nobodys[0], "there is no conversation" in nobodys[2]) == (2, True), nobodys
+    for one in (first, task):
+        assert run(operator, "tasks", "cancel", one["id"])[0] == 0
