@@ -291,14 +291,9 @@ function ListField({
         )
       })}
       {!disabled && (
-        <Button
-          small
-          className="schema-add"
-          icon={<Plus size={14} aria-hidden />}
-          onClick={add}
-          aria-label={t('addTo', { name: field.name })}
-        >
+        <Button small className="schema-add" icon={<Plus size={14} aria-hidden />} onClick={add}>
           {t('add')}
+          <span className="visually-hidden">{t('addTo', { name: field.name })}</span>
         </Button>
       )}
       {error && (

@@ -88,7 +88,7 @@ function Setting({ row, disabled }: { row: ConfigRow; disabled: boolean }) {
   const base = edit ? edit.base : row.config_value
   const isText = typeof row.config_value === 'string'
   const shown = edit ? edit.fields : isText ? (row.config_value as string) : written(row.config_value)
-  const stale = !!edit && !same(base, row.config_value)
+  const again = () => queries.invalidateQueries({ queryKey: ['admin', 'configuration'] })
   const name = known(key)
   const save = useMutation({
     mutationFn: async (value: Json) => {
@@ -98,12 +98,15 @@ function Setting({ row, disabled }: { row: ConfigRow; disabled: boolean }) {
       if (now && !same(now.config_value, base)) throw new Refused('conflict', t('conflict.title'))
       return await ask(supabase.rpc('set_configuration', { p_key: key, p_value: value }))
     },
-    onSuccess: () => {
+    onSuccess: async () => {
+      // First what is there now, so that the old does not flash up.
+      await again()
       tell(t('saved', { what: name ? t(`configuration.names.${name}`) : key }))
       forget()
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ['admin', 'configuration'] }),
+    onError: again,
   })
+  const stale = !!edit && !save.isPending && !same(base, row.config_value)
   const submit = () => {
     const read = isText ? { value: shown } : readJson(shown)
     setOdd('detail' in read)
