@@ -55,9 +55,9 @@ export function problemOf(error: unknown): Problem {
   } = (error ?? {}) as Record<string, string | number | undefined>
   const text = String(message).replace(/^PostgresError: /, '')
   // What browsers say of it helps nobody, and each says it in another way.
-  const noAnswer = error instanceof TypeError || /failed to fetch|networkerror|load failed/i.test(text)
+  const noAnswer = /failed to fetch|networkerror|load failed/i.test(text)
   if (!navigator.onLine) return { kind: 'offline', message: noAnswer ? '' : text }
-  if (noAnswer) return { kind: 'unavailable', message: '' }
+  if (noAnswer || error instanceof TypeError) return { kind: 'unavailable', message: noAnswer ? '' : text }
   const known = BY_CODE[String(code)]
   if (known) return { kind: known, message: hint ? `${text} (${hint})` : text }
   if (code === HIDDEN || text !== message) {
