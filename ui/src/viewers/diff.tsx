@@ -45,11 +45,11 @@ export default function TextDiff({ before, after, language }: TextDiffProps) {
             {t('diffCounts', { added: number(compared.added), removed: number(compared.removed) })}
           </span>
         </span>
-        <div className="segments" role="group" aria-label={t('view')}>
-          <button type="button" className="segment" aria-pressed={!split} onClick={() => setSplit(false)}>
+        <div className="viewer-segments" role="group" aria-label={t('view')}>
+          <button type="button" className="viewer-segment" aria-pressed={!split} onClick={() => setSplit(false)}>
             {t('unified')}
           </button>
-          <button type="button" className="segment" aria-pressed={split} onClick={() => setSplit(true)}>
+          <button type="button" className="viewer-segment" aria-pressed={split} onClick={() => setSplit(true)}>
             {t('split')}
           </button>
         </div>

@@ -185,12 +185,12 @@ function Content({
   return (
     <>
       {HAS_SOURCE.has(kind) && (
-        <div className="segments" role="group" aria-label={t('view')}>
+        <div className="viewer-segments" role="group" aria-label={t('view')}>
           {(['preview', 'source'] as const).map((one) => (
             <button
               key={one}
               type="button"
-              className="segment"
+              className="viewer-segment"
               aria-pressed={mode === one}
               onClick={() => setMode(one)}
             >

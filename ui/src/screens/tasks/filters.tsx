@@ -20,7 +20,7 @@ export function TaskFilters({ filters, onChange, access }: Props) {
   const isFiltered = Object.values(filters).some(Boolean)
   const known = agents?.some((agent) => agent.id === filters.agent)
   return (
-    <div className="task-filters" role="search">
+    <div className="item-filters" role="search">
       <SearchBox query={filters.query} onChange={(query) => onChange({ query })} />
       <select
         className="control"
@@ -91,7 +91,7 @@ function SearchBox({ query, onChange }: { query: string; onChange: (query: strin
     return () => clearTimeout(timer)
   }, [typed])
   return (
-    <div className="task-search">
+    <div className="item-search">
       <Search size={16} aria-hidden />
       <input
         className="control"

@@ -27,21 +27,21 @@ export function TaskItem({ row, access }: { row: TaskRow; access: Access | undef
   const phase = Math.min(row.current_phase ?? 1, phases)
   const isOver = OVER.includes(row.status)
   return (
-    <li className="task">
+    <li className="item">
       <StatusBadge status={row.status} />
-      <div className="task-main">
-        <Link className="task-title" href={`/tasks/${row.id}`}>
+      <div className="item-main">
+        <Link className="item-title" href={`/tasks/${row.id}`}>
           {row.title}
         </Link>
-        <p className="task-sub">
+        <p className="item-sub">
           {row.agent_name && <span>{row.agent_name}</span>}
           {!row.is_mine && row.owner_name && <span>{t('row.by', { name: row.owner_name })}</span>}
           {row.priority > 1 && <span>{t('row.priority', { priority: row.priority })}</span>}
           {phases > 1 && (
-            <span className="task-phase">
+            <span className="item-phase">
               {!isOver && (
                 <span
-                  className="task-meter"
+                  className="item-meter"
                   role="progressbar"
                   aria-label={t('row.progress', { title: row.title })}
                   aria-valuemin={0}
@@ -58,9 +58,9 @@ export function TaskItem({ row, access }: { row: TaskRow; access: Access | undef
           )}
         </p>
         <Waits row={row} access={access} />
-        {row.status === 'failed' && row.error_message && <p className="task-error">{row.error_message}</p>}
+        {row.status === 'failed' && row.error_message && <p className="item-error">{row.error_message}</p>}
       </div>
-      <p className="task-figures">
+      <p className="item-figures">
         {!!row.files_count && <span>{t('row.files', { count: row.files_count })}</span>}
         {!!row.current_step && (
           <span>
@@ -78,10 +78,10 @@ export function TaskItem({ row, access }: { row: TaskRow; access: Access | undef
 function Waits({ row, access }: { row: TaskRow; access: Access | undefined }) {
   const { t } = useTranslation(['tasks', 'common'])
   const asked = row.cancel_requested_at ? 'row.stopping' : row.pause_requested_at ? 'row.pausing' : null
-  if (row.status === 'running' && asked) return <p className="task-waits">{t(asked)}</p>
+  if (row.status === 'running' && asked) return <p className="item-waits">{t(asked)}</p>
   if (row.status === 'pending' && row.run_after)
     return (
-      <p className="task-waits">
+      <p className="item-waits">
         <Hourglass size={14} aria-hidden />
         {t('row.later', { time: absolute(new Date(row.run_after)) })}
       </p>
@@ -90,7 +90,7 @@ function Waits({ row, access }: { row: TaskRow; access: Access | undefined }) {
   const decides =
     ['approval', 'doubt'].includes(row.wait_reason) && access?.can_write && (row.is_mine || access.is_admin)
   return (
-    <p className="task-waits">
+    <p className="item-waits">
       <Hourglass size={14} aria-hidden />
       {t(`common:wait.${row.wait_reason as 'answer'}`, row.wait_reason)}
       {decides && <Link href="/approvals">{t('row.decide')}</Link>}
@@ -110,7 +110,7 @@ function Actions({ row, canWrite }: { row: TaskRow; canWrite: boolean }) {
     <>
       <Menu
         trigger={
-          <IconButton label={t('row.actions', { title: row.title })} className="task-actions">
+          <IconButton label={t('row.actions', { title: row.title })} className="item-actions">
             <EllipsisVertical size={18} aria-hidden />
           </IconButton>
         }

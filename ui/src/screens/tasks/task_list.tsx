@@ -43,7 +43,7 @@ export function TaskList({ access, onExample }: { access: Access | undefined; on
         </Empty>
       )}
       {rows.length > 0 && (
-        <ul className="task-list" aria-busy={isPlaceholderData || undefined}>
+        <ul className="item-list" aria-busy={isPlaceholderData || undefined}>
           {rows.map((row) => (
             <TaskItem key={row.id} row={row} access={access} />
           ))}
