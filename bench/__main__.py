@@ -31,6 +31,7 @@ NAMES = (
     "workspace_travel",
     "rls",
     "ui_size",
+    "ui_timeline",
     "live_streams",
 )
 

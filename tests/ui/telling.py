@@ -14,8 +14,6 @@ from tests.e2e.desk import Work
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
 
-EVIL = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>\u202eevil [x](javascript:alert(1))"
-
 
 async def told(
     work: Work,

@@ -93,7 +93,9 @@ async def own(open_folder: Path) -> AsyncIterator[Stack]:
 
 async def events_of(stack: Stack, task_id: UUID) -> list[tuple[int, str, dict[str, Any]]]:
     async with await psycopg.AsyncConnection.connect(stack.database_url) as owner:
-        rows = await owner.execute("select id, kind, payload from task_events where task_id = %s order by id", [task_id])
+        rows = await owner.execute(
+            "select id, kind, payload from task_events where task_id = %s order by id", [task_id]
+        )
         return await rows.fetchall()
 
 
@@ -189,7 +191,11 @@ async def test_cuts_lose_and_repeat_nothing(own: Stack, browser: Browser) -> Non
 
 async def test_access_that_ends_ends_the_screen(own: Stack, browser: Browser) -> None:
     me = await new_person(own)
-    async with Person(me, keep=False) as person, await worker_connection(own) as connection, serving(own) as (url, server):
+    async with (
+        Person(me, keep=False) as person,
+        await worker_connection(own) as connection,
+        serving(own) as (url, server),
+    ):
         task = await person.submit("Be deleted")
         work = await take(connection, task.id)
         page = await Site(own, url, server).open(browser, me, f"/tasks/{task.id}")
@@ -217,7 +223,11 @@ async def test_access_that_ends_ends_the_screen(own: Stack, browser: Browser) ->
 
 async def test_two_readers_see_each_others_acts(own: Stack, browser: Browser) -> None:
     me = await new_person(own)
-    async with Person(me, keep=False) as person, await worker_connection(own) as connection, serving(own) as (url, server):
+    async with (
+        Person(me, keep=False) as person,
+        await worker_connection(own) as connection,
+        serving(own) as (url, server),
+    ):
         task = await person.submit("Be steered from two browsers")
         work = await take(connection, task.id)
         site = Site(own, url, server)

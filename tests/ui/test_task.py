@@ -52,14 +52,16 @@ async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, a
         await expect(bench.get_by_text("Madrid")).to_be_visible()
         await advanced(work)
         command = await told(
-            work, "shell_exec", {"command": "wc -l a.csv"}, "exit code 2\nstdout:\n\x1b[31mred\x1b[0m words\nstderr:\nno",
+            work, "shell_exec", {"command": "wc -l a.csv"}, "exit code 2\nstdout:\n\x1b[31mred\x1b[0m\nstderr:\nno",
             {"exit_code": 2}, status="failed", error="exit code 2",
         )  # fmt: skip
         await expect(bench.get_by_text("exit code 2").last).to_be_visible()
         await expect(bench.locator(".ansi-1")).to_have_text("red")
         await told(work, "file_edit", {"path": "a.py", "old": "one", "new": "two"}, "a.py: changed 1 place", {})
         await expect(bench.locator(".diff")).to_contain_text("two")
-        await told(work, "db_query", {"sql": "select 1"}, "[1]", {"columns": ["n"], "rows": [[41], [42]], "row_count": 2})
+        await told(
+            work, "db_query", {"sql": "select 1"}, "[1]", {"columns": ["n"], "rows": [[41], [42]], "row_count": 2}
+        )
         await expect(bench.get_by_role("cell", name="42")).to_be_visible()
         url = "https://example.org/bikes"
         await told(
@@ -169,12 +171,13 @@ async def test_what_an_agent_writes_is_only_ever_shown(site: Site, browser: Brow
         page = await site.open(browser, me, f"/tasks/{task.id}")
         page.on("request", lambda request: requests.append(request.url))
         await planned(work, *[text[:200] for text in list(TEXTS.values())[:6]])
+        hits = [{"title": text, "url": text, "excerpt": text} for text in TEXTS.values()]
         calls: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             ("shell_exec", {"command": EVERYTHING[:30_000]}, {"exit_code": 0}),
             ("file_read", {"path": TEXTS["turned"]}, {"kind": "text"}),
             ("file_edit", {"path": "a.html", "old": TEXTS["svg"], "new": EVERYTHING}, {}),
-            ("web_search", {"query": TEXTS["image"]}, {"results": [{"title": t, "url": t, "excerpt": t} for t in TEXTS.values()]}),
-            ("browser_navigate", {"url": TEXTS["link in Markdown"]}, {"url": f"javascript:{TEXTS['script']}", "status": 200}),
+            ("web_search", {"query": TEXTS["image"]}, {"results": hits}),
+            ("browser_navigate", {"url": TEXTS["frame"]}, {"url": f"javascript:{TEXTS['script']}", "status": 200}),
             ("db_query", {"sql": TEXTS["script"]}, {"columns": list(TEXTS.values()), "rows": [list(TEXTS.values())]}),
             ("file_find", {"pattern": TEXTS["script"], "contains": TEXTS["image"]}, {}),
             ("message_notify", {"text": EVERYTHING[:4_000]}, {}),

@@ -34,7 +34,7 @@ type Action =
   | { type: 'noAccess'; why: NoAccess }
   | { type: 'again' }
 
-const NOTHING: Followed = {
+export const NOTHING: Followed = {
   timeline: emptyTimeline(),
   streaming: null,
   connection: 'connecting',

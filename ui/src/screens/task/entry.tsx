@@ -59,11 +59,26 @@ export const EntryView = memo(function EntryView({ entry, call, results, isOpene
 
 type Of<Kind extends Entry['type']> = Extract<Entry, { type: Kind }>
 
+// Made once: making one takes longer than drawing a line.
+const clocks = new Map<string, { time: Intl.DateTimeFormat; whole: Intl.DateTimeFormat }>()
+
+function clockOf(tag: string) {
+  const known = clocks.get(tag)
+  if (known) return known
+  const made = {
+    time: new Intl.DateTimeFormat(tag, { timeStyle: 'medium' }),
+    whole: new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'medium' }),
+  }
+  clocks.set(tag, made)
+  return made
+}
+
 export function Time({ at }: { at: string }) {
   const time = new Date(at)
+  const clock = clockOf(language())
   return (
-    <time className="line-time" dateTime={at} title={absolute(time)}>
-      {new Intl.DateTimeFormat(language(), { timeStyle: 'medium' }).format(time)}
+    <time className="line-time" dateTime={at} title={clock.whole.format(time)}>
+      {clock.time.format(time)}
     </time>
   )
 }
