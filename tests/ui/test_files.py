@@ -171,7 +171,11 @@ async def test_every_kind_of_file_is_shown_and_what_is_saved_is_what_was_recorde
         await expect(shown.get_by_role("cell", name="2")).to_be_visible()
         await expect(shown.get_by_role("link", name="data")).to_have_attribute("href", "https://example.org/")
 
+        # The list stays as it was when a file is opened beside it.
+        await page.get_by_role("navigation", name="Files of this task").get_by_label("Search names").fill("analysis")
         shown = await open_file(page, "analysis.py")
+        await expect(page.locator(".tree-file")).to_have_count(1)
+        await page.get_by_role("navigation", name="Files of this task").get_by_label("Search names").fill("")
         await expect(shown.locator(".hl-keyword").first).to_have_text("import")
         assert await violations_in_both_themes(page) == []
 
