@@ -59,7 +59,7 @@ WATCH = """(() => {
 })()"""
 
 SHOWN = """events => {
-  const task = document.querySelector('.task'), frame = document.querySelector('.timeline')
+  const task = document.querySelector('.run'), frame = document.querySelector('.timeline')
   if (!task || !frame || Number(task.dataset.received) < events) return false
   const bottom = frame.getBoundingClientRect().bottom
   const last = [...frame.querySelectorAll('.call')].filter(call => call.getBoundingClientRect().top < bottom).at(-1)

@@ -108,7 +108,7 @@ async def steps(work: Work, count: int, word: str) -> None:
 async def shows_all(page: Page, stack: Stack, task_id: UUID) -> None:
     """The page was handed each event of the table once, and each of its lines is there once, in order."""
     events = await events_of(stack, task_id)
-    task = page.locator(".task")
+    task = page.locator(".run")
     await expect(task).to_have_attribute("data-last-event", str(events[-1][0]), timeout=40_000)
     await expect(task).to_have_attribute("data-received", str(len(events)))
     lines = await page.evaluate(ALL_ROWS)
@@ -135,7 +135,7 @@ async def test_cuts_lose_and_repeat_nothing(own: Stack, browser: Browser) -> Non
         url = f"http://127.0.0.1:{way.sockets[0].getsockname()[1]}"
         try:
             page = await Site(own, url, server).open(browser, me, f"/tasks/{task.id}")
-            connected = page.locator(".task")
+            connected = page.locator(".run")
             await expect(connected).to_have_attribute("data-connection", "live")
             await expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
@@ -199,7 +199,7 @@ async def test_access_that_ends_ends_the_screen(own: Stack, browser: Browser) ->
         task = await person.submit("Be deleted")
         work = await take(connection, task.id)
         page = await Site(own, url, server).open(browser, me, f"/tasks/{task.id}")
-        await expect(page.locator(".task")).to_have_attribute("data-connection", "live")
+        await expect(page.locator(".run")).to_have_attribute("data-connection", "live")
         await page.get_by_role("textbox").fill("kept over the sign-in")
         # Signed out in another tab: the stream and the screen end, and what was typed stays.
         await page.evaluate("localStorage.removeItem('agent-runtime.session')")
@@ -210,7 +210,7 @@ async def test_access_that_ends_ends_the_screen(own: Stack, browser: Browser) ->
         await page.evaluate("sessionStorage.clear()")
         await page.reload()
         await expect(page.get_by_role("textbox")).to_have_value("kept over the sign-in")
-        await expect(page.locator(".task")).to_have_attribute("data-connection", "live")
+        await expect(page.locator(".run")).to_have_attribute("data-connection", "live")
         # The conversation goes, and the task with it.
         await work.settle("cancelled")
         async with await psycopg.AsyncConnection.connect(own.database_url) as owner:

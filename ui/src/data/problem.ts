@@ -54,9 +54,10 @@ export function problemOf(error: unknown): Problem {
     hint,
   } = (error ?? {}) as Record<string, string | number | undefined>
   const text = String(message).replace(/^PostgresError: /, '')
-  if (!navigator.onLine) return { kind: 'offline', message: text }
-  if (error instanceof TypeError || /failed to fetch|networkerror|load failed/i.test(text))
-    return { kind: 'unavailable', message: text }
+  // What browsers say of it helps nobody, and each says it in another way.
+  const noAnswer = /failed to fetch|networkerror|load failed/i.test(text)
+  if (!navigator.onLine) return { kind: 'offline', message: noAnswer ? '' : text }
+  if (noAnswer || error instanceof TypeError) return { kind: 'unavailable', message: noAnswer ? '' : text }
   const known = BY_CODE[String(code)]
   if (known) return { kind: known, message: hint ? `${text} (${hint})` : text }
   if (code === HIDDEN || text !== message) {

@@ -74,6 +74,13 @@ function resolved(schema: Schema, root: Schema, hops = 0): Schema | null {
   return schema
 }
 
+/** What is needed comes first, in the order in which the schema names it: the database keeps no order of keys. */
+export function inOrder(schema: Schema): [string, Schema][] {
+  const required = schema.required ?? []
+  const place = (name: string) => (required.includes(name) ? required.indexOf(name) : required.length)
+  return Object.entries(schema.properties ?? {}).toSorted(([one], [other]) => place(one) - place(other))
+}
+
 /** How the field of `schema` is shown when it has `value`, so that no value is beyond what its control can hold. */
 export function shapeOf(given: Schema, root: Schema, value: Json | undefined, depth = 0): Shape {
   const asJson = (schema: Schema, nullable = false): Shape => ({ kind: 'json', schema, nullable })

@@ -1,10 +1,10 @@
 import { Plus, X } from 'lucide-react'
-import { useId, useState } from 'react'
+import { useId, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Button, IconButton } from './button'
 import { changed, switched, valueAt, valueOf, type FormDraft } from './form_draft'
 import { FormContext, useForm, useWrong, useWrongWords, type FormState } from './form_state'
-import { at, shapeOf, type Json, type Schema, type Shape, type Wrong } from './schema'
+import { at, inOrder, shapeOf, type Json, type Schema, type Shape, type Wrong } from './schema'
 import {
   AbsentField,
   absentWord,
@@ -28,13 +28,23 @@ interface SchemaFormProps {
   onChange: (draft: FormDraft) => void
   /** What the fields are called together, for screen readers. */
   label: string
+  /** Shown beside the switch. */
+  heading?: ReactNode
   /** Show what is wrong with fields that were not touched, too: after an attempt to send. */
   attempted?: boolean
   disabled?: boolean
 }
 
 /** A value as a form from its JSON schema, and the same as JSON, with a switch. Nothing is lost by switching. */
-export function SchemaForm({ schema, draft, onChange, label, attempted = false, disabled = false }: SchemaFormProps) {
+export function SchemaForm({
+  schema,
+  draft,
+  onChange,
+  label,
+  heading,
+  attempted = false,
+  disabled = false,
+}: SchemaFormProps) {
   const { t } = useTranslation('form')
   const [touched, setTouched] = useState<ReadonlySet<string>>(new Set())
   const [stuck, setStuck] = useState(false)
@@ -65,15 +75,18 @@ export function SchemaForm({ schema, draft, onChange, label, attempted = false, 
   return (
     <FormContext value={state}>
       <div className="schema-form" role="group" aria-label={label}>
-        <Segments
-          label={t('view')}
-          value={draft.mode}
-          options={[
-            ['form', t('asForm')],
-            ['json', t('asJson')],
-          ]}
-          onChange={(mode) => mode !== draft.mode && swap()}
-        />
+        <div className="schema-head">
+          {heading}
+          <Segments
+            label={t('view')}
+            value={draft.mode}
+            options={[
+              ['form', t('asForm')],
+              ['json', t('asJson')],
+            ]}
+            onChange={(mode) => mode !== draft.mode && swap()}
+          />
+        </div>
         {stuck && 'unreadable' in unreadable && (
           <p className="field-error" role="alert">
             {said.draft(draft)} {t('unreadable.first')}
@@ -127,12 +140,12 @@ function WholeAsJson({
   )
 }
 
-/** The fields of an object, known ones in the order of the schema, then those that the schema does not know. */
+/** The fields of an object, known ones first, then those that the schema does not know. */
 function Properties({ place, schema, depth = 0 }: { place: string; schema: Schema; depth?: number }) {
   const { draft, errorAt } = useForm()
   const { t } = useTranslation('form')
   const value = valueAt(draft.value, place)
-  const known = Object.entries(schema.properties ?? {})
+  const known = inOrder(schema)
   const given = typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []
   const missing = (schema.required ?? []).filter((key) => !known.some(([name]) => name === key))
   const others = [...new Set([...given, ...missing])].filter((key) => !known.some(([name]) => name === key))
@@ -214,14 +227,14 @@ function AnyField({ place, name, schema, required, depth = 0, inList }: AnyField
             {...field}
             value={value as string | undefined}
             control={control}
-            absent={absentWord(shape.schema, t)}
+            absent={field.required ? '' : absentWord(shape.schema, t)}
           />
         ) : (
           <NumberControl
             {...field}
             value={value as number | string | undefined}
             control={control}
-            absent={absentWord(shape.schema, t)}
+            absent={field.required ? '' : absentWord(shape.schema, t)}
           />
         )
       }
@@ -278,14 +291,9 @@ function ListField({
         )
       })}
       {!disabled && (
-        <Button
-          small
-          className="schema-add"
-          icon={<Plus size={14} aria-hidden />}
-          onClick={add}
-          aria-label={t('addTo', { name: field.name })}
-        >
+        <Button small className="schema-add" icon={<Plus size={14} aria-hidden />} onClick={add}>
           {t('add')}
+          <span className="visually-hidden">{t('addTo', { name: field.name })}</span>
         </Button>
       )}
       {error && (

@@ -1,16 +1,26 @@
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { written } from './form_draft'
 import { ExactText, ExactWord } from './exact_text'
-import type { Json, JsonObject, Schema } from './schema'
+import { inOrder, type Json, type JsonObject, type Schema } from './schema'
 import { Segments } from './segments'
 import './schema_view.css'
 
 /** Exact arguments, whole and safe to judge: by name with the schema's words, or as JSON. */
-export function SchemaView({ schema, value, label }: { schema: Schema; value: JsonObject; label: string }) {
+export function SchemaView({
+  schema,
+  value,
+  label,
+  heading,
+}: {
+  schema: Schema
+  value: JsonObject
+  label: string
+  heading?: ReactNode
+}) {
   const { t } = useTranslation('form')
   const [mode, setMode] = useState<'form' | 'json'>('form')
-  const known = Object.keys(schema.properties ?? {})
+  const known = inOrder(schema).map(([name]) => name)
   // In the order of the schema, then the rest.
   const names = [
     ...known.filter((name) => Object.hasOwn(value, name)),
@@ -18,15 +28,18 @@ export function SchemaView({ schema, value, label }: { schema: Schema; value: Js
   ]
   return (
     <div className="schema-view" role="group" aria-label={label}>
-      <Segments
-        label={t('view')}
-        value={mode}
-        options={[
-          ['form', t('asForm')],
-          ['json', t('asJson')],
-        ]}
-        onChange={setMode}
-      />
+      <div className="schema-head">
+        {heading}
+        <Segments
+          label={t('view')}
+          value={mode}
+          options={[
+            ['form', t('asForm')],
+            ['json', t('asJson')],
+          ]}
+          onChange={setMode}
+        />
+      </div>
       {mode === 'json' ? (
         <ExactText text={written(value)} label={label} />
       ) : names.length === 0 ? (

@@ -286,7 +286,7 @@ export const admin = {
       action: 'Action',
       resource: 'Table',
       actor: 'Who',
-      actorHint: 'As {{me}}, worker:…, role:…',
+      actorHint: 'user:…, worker:…, role:…',
       row: 'Row',
       since: 'From',
       until: 'Before',

@@ -14,7 +14,7 @@ export const form = {
   true: 'Yes',
   false: 'No',
   add: 'Add an item',
-  addTo: 'Add to {{name}}',
+  addTo: 'to {{name}}',
   remove: 'Remove {{name}}',
   item: 'Item {{number}}',
   noItems: 'No items',

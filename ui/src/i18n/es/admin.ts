@@ -294,7 +294,7 @@ export const admin: Same<typeof english> = {
       action: 'Acción',
       resource: 'Tabla',
       actor: 'Quién',
-      actorHint: 'Como {{me}}, worker:…, role:…',
+      actorHint: 'user:…, worker:…, role:…',
       row: 'Fila',
       since: 'Desde',
       until: 'Antes de',

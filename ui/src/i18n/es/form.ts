@@ -17,7 +17,7 @@ export const form: Same<typeof english> = {
   true: 'Sí',
   false: 'No',
   add: 'Añadir un elemento',
-  addTo: 'Añadir a {{name}}',
+  addTo: 'a {{name}}',
   remove: 'Quitar {{name}}',
   item: 'Elemento {{number}}',
   noItems: 'Sin elementos',

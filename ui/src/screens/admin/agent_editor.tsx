@@ -49,7 +49,7 @@ export function AgentEditor({ agent, access }: { agent: AgentRow; access: Access
   const fields = edit?.fields ?? fieldsOf(columnsOf(agent))
   const read = readFields(fields)
   const changes = 'columns' in read ? changesBetween(columnsOf(base), read.columns) : {}
-  const stale = base.updated_at !== agent.updated_at
+  const again = () => queries.invalidateQueries({ queryKey: ['admin', 'agents'] })
   const names = (columns: object) =>
     Object.keys(columns)
       .map((name) => t(`agents.fields.${name as keyof AgentColumns}`))
@@ -68,13 +68,16 @@ export function AgentEditor({ agent, access }: { agent: AgentRow; access: Access
       )) as unknown as AgentRow[]
       if (rows.length === 0) throw new Refused(await whyNot(), t('conflict.title'))
     },
-    onSuccess: () => {
+    onSuccess: async () => {
+      // First what is there now, so that the old does not flash up.
+      await again()
       tell(t('saved', { what: names(changes) }))
       setAttempted(false)
       forget()
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ['admin', 'agents'] }),
+    onError: again,
   })
+  const stale = base.updated_at !== agent.updated_at && !save.isPending
   const whyNot = async () => {
     const [now] = (await ask(supabase.from('agents').select('updated_at').eq('id', agent.id))) as unknown as AgentRow[]
     return now && now.updated_at === base.updated_at ? 'denied' : now ? 'conflict' : 'notFound'

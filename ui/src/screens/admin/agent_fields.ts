@@ -57,8 +57,9 @@ export const NEW_AGENT: AgentColumns = {
 export function columnsOf(row: AgentRow): AgentColumns {
   const { id: _id, created_by: _by, tenant_id: _tenant, updated_at: _at, ...columns } = row
   const wanted = Object.keys(NEW_AGENT)
+  // A decimal comes as a text.
   return Object.fromEntries(
-    Object.entries(columns).filter(([name]) => wanted.includes(name)),
+    Object.entries({ ...columns, temperature: Number(columns.temperature) }).filter(([name]) => wanted.includes(name)),
   ) as unknown as AgentColumns
 }
 

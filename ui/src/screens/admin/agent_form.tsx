@@ -39,7 +39,7 @@ export function AgentForm({ fields, access, disabled, wrong, onChange }: AgentFo
   return (
     <>
       <Card>
-        <div className="admin-fields">
+        <div className="admin-fields admin-wide">
           {text('name')}
           {text('model_name')}
         </div>
@@ -69,7 +69,7 @@ export function AgentForm({ fields, access, disabled, wrong, onChange }: AgentFo
             />
           )}
         </Field>
-        <div className="admin-fields">
+        <div className="admin-fields admin-wide">
           <Switch
             label={t('agents.fields.is_active')}
             hint={t('agents.help.is_active')}

@@ -21,7 +21,9 @@ export function AgentTools({ fields, access, disabled, onChange }: AgentToolsPro
   if (!tools) return error ? <ProblemLine error={error} /> : <Loading />
   const known = new Set(tools.map((tool) => tool.name))
   const gone = fields.tools_enabled.filter((name) => !known.has(name))
-  const categories = [...new Set(tools.map((tool) => tool.category))].toSorted()
+  // Those of the loop are there always.
+  const offered = tools.filter((tool) => tool.category !== 'control' || fields.tools_enabled.includes(tool.name))
+  const categories = [...new Set(offered.map((tool) => tool.category))].toSorted()
   const without = (names: string[], name: string) => names.filter((one) => one !== name)
   const line = (name: string, tool?: ToolRow) => {
     const has = fields.tools_enabled.includes(name)
@@ -81,7 +83,7 @@ export function AgentTools({ fields, access, disabled, onChange }: AgentToolsPro
       {categories.map((category) => (
         <div key={category} className="choice-group">
           <h3>{category}</h3>
-          {tools.filter((tool) => tool.category === category).map((tool) => line(tool.name, tool))}
+          {offered.filter((tool) => tool.category === category).map((tool) => line(tool.name, tool))}
         </div>
       ))}
       {gone.map((name) => line(name))}

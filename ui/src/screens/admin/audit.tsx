@@ -67,7 +67,7 @@ export function Audit({ access }: { access: Access }) {
       <p className="admin-lead">{t('audit.lead')}</p>
       {access.is_admin && <AuditChain filter={filter} />}
       <Card>
-        <Filters filter={filter} access={access} onChange={set} />
+        <Filters filter={filter} onChange={set} />
       </Card>
       <ProblemLine error={pages.data ? pages.error : null} />
       {!pages.data ? (
@@ -105,11 +105,9 @@ export function Audit({ access }: { access: Access }) {
 
 function Filters({
   filter,
-  access,
   onChange,
 }: {
   filter: AuditFilter
-  access: Access
   onChange: (name: keyof AuditFilter, value: string) => void
 }) {
   const { t } = useTranslation('admin')
@@ -127,13 +125,14 @@ function Filters({
       )}
     </Field>
   )
-  const input = (name: 'since' | 'until' | 'actor' | 'row' | 'text', type: string, hint?: string) => (
-    <Field label={t(`audit.filter.${name}`)} hint={hint}>
+  const input = (name: 'since' | 'until' | 'actor' | 'row' | 'text', type: string) => (
+    <Field label={t(`audit.filter.${name}`)}>
       {(control) => (
         <input
           {...control}
           key={`${name}-${type === 'text' ? '' : filter[name]}`}
           type={type}
+          placeholder={name === 'actor' ? t('audit.filter.actorHint') : undefined}
           autoComplete="off"
           defaultValue={filter[name]}
           // Asked when one has finished typing, not at each letter.
@@ -145,11 +144,16 @@ function Filters({
   )
   const isFiltered = FILTERS.some((name) => filter[name])
   return (
-    <div className="admin-fields" role="search" aria-label={t('audit.filter.label')} key={isFiltered ? 'some' : 'none'}>
+    <div
+      className="admin-fields audit-filters"
+      role="search"
+      aria-label={t('audit.filter.label')}
+      key={isFiltered ? 'some' : 'none'}
+    >
       {input('text', 'search')}
       {select('action', ACTIONS)}
       {select('resource', RESOURCES)}
-      {input('actor', 'text', t('audit.filter.actorHint', { me: `user:${access.user_id.slice(0, 8)}…` }))}
+      {input('actor', 'text')}
       {input('row', 'text')}
       {input('since', 'datetime-local')}
       {input('until', 'datetime-local')}

@@ -48,7 +48,7 @@ export function AuditChain({ filter }: { filter: AuditFilter }) {
             <Moment at={head.created_at} />
           </Fact>
           <Fact name={t('audit.hash')}>
-            <span className="admin-line">
+            <span className="audit-hash">
               <code>{head.hash.slice(0, 16)}…</code>
               <CopyButton text={head.hash} label={t('audit.copyHash')} />
             </span>

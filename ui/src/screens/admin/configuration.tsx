@@ -66,9 +66,11 @@ export function Configuration({ access }: { access: Access }) {
       <ProblemLine error={error} />
       {rows.length === 0 && <Empty title={t('configuration.none')} />}
       <Card>
-        {rows.map((row) => (
-          <Setting key={row.config_key} row={row} disabled={!access.is_operator} />
-        ))}
+        <div className="admin-fields admin-wide">
+          {rows.map((row) => (
+            <Setting key={row.config_key} row={row} disabled={!access.is_operator} />
+          ))}
+        </div>
       </Card>
       <TenantLimits access={access} />
     </div>
@@ -86,7 +88,7 @@ function Setting({ row, disabled }: { row: ConfigRow; disabled: boolean }) {
   const base = edit ? edit.base : row.config_value
   const isText = typeof row.config_value === 'string'
   const shown = edit ? edit.fields : isText ? (row.config_value as string) : written(row.config_value)
-  const stale = !!edit && !same(base, row.config_value)
+  const again = () => queries.invalidateQueries({ queryKey: ['admin', 'configuration'] })
   const name = known(key)
   const save = useMutation({
     mutationFn: async (value: Json) => {
@@ -96,12 +98,15 @@ function Setting({ row, disabled }: { row: ConfigRow; disabled: boolean }) {
       if (now && !same(now.config_value, base)) throw new Refused('conflict', t('conflict.title'))
       return await ask(supabase.rpc('set_configuration', { p_key: key, p_value: value }))
     },
-    onSuccess: () => {
+    onSuccess: async () => {
+      // First what is there now, so that the old does not flash up.
+      await again()
       tell(t('saved', { what: name ? t(`configuration.names.${name}`) : key }))
       forget()
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ['admin', 'configuration'] }),
+    onError: again,
   })
+  const stale = !!edit && !save.isPending && !same(base, row.config_value)
   const submit = () => {
     const read = isText ? { value: shown } : readJson(shown)
     setOdd('detail' in read)
@@ -111,60 +116,58 @@ function Setting({ row, disabled }: { row: ConfigRow; disabled: boolean }) {
   const inWords = SECONDS.has(key) ? duration(value) : BYTES.has(key) ? bytes(value) : ''
   return (
     <form
-      className="admin-stack"
+      className="setting"
       onSubmit={(event) => {
         event.preventDefault()
         submit()
       }}
     >
-      <div className="admin-line admin-bottom">
-        <Field
-          label={
-            <>
-              {name ? t(`configuration.names.${name}`) : <ExactWord text={key} />}{' '}
-              <code className="admin-quiet">{name && key}</code>
-            </>
-          }
-          hint={
-            <>
-              {name ? t(`configuration.help.${name}`) : <ExactWord text={row.description ?? ''} />}
-              {inWords && ` · ${inWords}`} · {t('changed')} <Moment at={row.updated_at} />
-            </>
-          }
-          error={odd && t('noJson')}
-        >
-          {(control) =>
-            typeof row.config_value === 'boolean' ? (
-              <select
-                {...control}
-                disabled={disabled}
-                value={shown}
-                onChange={(event) => keep({ fields: event.target.value, base })}
-              >
-                <option value="true">{t('common:yes')}</option>
-                <option value="false">{t('common:no')}</option>
-              </select>
-            ) : (
-              <input
-                {...control}
-                disabled={disabled}
-                autoComplete="off"
-                spellCheck={false}
-                value={shown}
-                onChange={(event) => keep({ fields: event.target.value, base })}
-              />
-            )
-          }
-        </Field>
-        {edit && !disabled && (
-          <span className="admin-line">
-            <Button type="submit" look="primary" busy={save.isPending} disabled={stale}>
-              {t('common:save')}
-            </Button>
-            <Button onClick={forget}>{t('discard')}</Button>
-          </span>
-        )}
-      </div>
+      <Field
+        label={
+          <>
+            {name ? t(`configuration.names.${name}`) : <ExactWord text={key} />}{' '}
+            <code className="admin-quiet">{name && key}</code>
+          </>
+        }
+        hint={
+          <>
+            {name ? t(`configuration.help.${name}`) : <ExactWord text={row.description ?? ''} />}
+            {inWords && ` · ${inWords}`} · {t('changed')} <Moment at={row.updated_at} />
+          </>
+        }
+        error={odd && t('noJson')}
+      >
+        {(control) =>
+          typeof row.config_value === 'boolean' ? (
+            <select
+              {...control}
+              disabled={disabled}
+              value={shown}
+              onChange={(event) => keep({ fields: event.target.value, base })}
+            >
+              <option value="true">{t('common:yes')}</option>
+              <option value="false">{t('common:no')}</option>
+            </select>
+          ) : (
+            <input
+              {...control}
+              disabled={disabled}
+              autoComplete="off"
+              spellCheck={false}
+              value={shown}
+              onChange={(event) => keep({ fields: event.target.value, base })}
+            />
+          )
+        }
+      </Field>
+      {edit && !disabled && (
+        <span className="admin-line">
+          <Button type="submit" look="primary" busy={save.isPending} disabled={stale}>
+            {t('common:save')}
+          </Button>
+          <Button onClick={forget}>{t('discard')}</Button>
+        </span>
+      )}
       {stale && (
         <Conflict
           before={base}

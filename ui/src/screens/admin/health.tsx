@@ -128,12 +128,12 @@ const PROBLEMS = [
   'audit_off',
 ] as const
 
-function Remedy({ of }: { of: Troubled }) {
+function Remedy({ of, inTable }: { of: Troubled; inTable?: boolean }) {
   const { t } = useTranslation(['admin', 'common'])
   if (!of.problem) return null
   const known = PROBLEMS.find((one) => one === of.problem)
   return (
-    <p className="banner tone-warn">
+    <p className={inTable ? 'admin-remedy' : 'banner tone-warn'}>
       <TriangleAlert size={16} aria-hidden />
       <span>{known ? t(`health.remedies.${known}`) : of.remedy}</span>
     </p>
@@ -190,7 +190,7 @@ function Workers({ workers }: { workers: Worker[] }) {
                   <ExactWord text={worker.health.model_url} />
                 </code>
               )}
-              <Remedy of={worker} />
+              <Remedy of={worker} inTable />
               {worker.missing.length > 0 && <span className="admin-quiet">{worker.missing.join(', ')}</span>}
               {worker.health?.error && (
                 <span className="admin-quiet">

@@ -88,17 +88,19 @@ export function Invitations() {
             />
           )}
         </Field>
-        <Field label={t('people.role')}>
-          {(control) => (
-            <select {...control} value={role} onChange={(event) => setRole(event.target.value as Role)}>
-              {ROLES.map((one) => (
-                <option key={one} value={one}>
-                  {t(`people.roles.${one}`)}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
+        <div className="admin-narrow">
+          <Field label={t('people.role')}>
+            {(control) => (
+              <select {...control} value={role} onChange={(event) => setRole(event.target.value as Role)}>
+                {ROLES.map((one) => (
+                  <option key={one} value={one}>
+                    {t(`people.roles.${one}`)}
+                  </option>
+                ))}
+              </select>
+            )}
+          </Field>
+        </div>
         <Button type="submit" look="primary" icon={<UserPlus size={16} aria-hidden />} busy={invite.isPending}>
           {t('people.invite')}
         </Button>

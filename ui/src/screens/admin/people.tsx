@@ -127,7 +127,7 @@ function Members({ members, access }: { members: Member[]; access: Access }) {
             cell: (member) =>
               access.is_admin ? (
                 <select
-                  className="control"
+                  className="control admin-select"
                   aria-label={t('people.roleOf', { name: member.email })}
                   value={member.role}
                   disabled={change.isPending}

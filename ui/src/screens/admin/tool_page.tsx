@@ -97,7 +97,7 @@ function Rules({ tool, access }: { tool: ToolRow; access: Access }) {
   const base = edit?.base ?? governed(tool)
   const fields = edit?.fields ?? typed(base)
   const set = (part: Partial<Fields>) => keep({ fields: { ...fields, ...part }, base })
-  const stale = !!edit && !same(base as unknown as Json, governed(tool) as unknown as Json)
+  const again = () => queries.invalidateQueries({ queryKey: ['admin', 'tools'] })
   const changed = [
     ...SWITCHES.filter((name) => fields[name] !== base[name]),
     ...NUMBERS.filter((name) => numberTyped(fields[name]) !== base[name]),
@@ -119,12 +119,15 @@ function Rules({ tool, access }: { tool: ToolRow; access: Access }) {
       )
       return await ask(supabase.rpc('set_tool', { p_tool: tool.id, ...values }))
     },
-    onSuccess: () => {
+    onSuccess: async () => {
+      // First what is there now, so that the old does not flash up.
+      await again()
       tell(t('saved', { what }))
       forget()
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ['admin', 'tools'] }),
+    onError: again,
   })
+  const stale = !!edit && !save.isPending && !same(base as unknown as Json, governed(tool) as unknown as Json)
   return (
     <Card title={t('tools.rules')}>
       {locked && <Locked>{locked}</Locked>}

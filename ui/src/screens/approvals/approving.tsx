@@ -64,7 +64,6 @@ export function Approving({ call, schema }: { call: Call; schema: Schema }) {
       )}
       {kept.edited ? (
         <section className="decide-part">
-          <h3 className="decide-label">{t('arguments')}</h3>
           {stale && (
             <Banner tone="warn">
               <strong>{t('changedUnderEdit')}</strong>
@@ -83,6 +82,7 @@ export function Approving({ call, schema }: { call: Call; schema: Schema }) {
             draft={kept.edited}
             onChange={(next) => keep({ edited: next })}
             label={t('arguments')}
+            heading={<h3 className="decide-label">{t('arguments')}</h3>}
             attempted={attempted}
           />
           <h3 className="decide-label">{t('yourChanges')}</h3>

@@ -115,14 +115,19 @@ export function Arguments({ call }: { call: Call }) {
   const inexact = inexactNumber(call.arguments_text)
   return (
     <section className="decide-part">
-      <h3 className="decide-label">{label}</h3>
       {inexact ? (
         <>
+          <h3 className="decide-label">{label}</h3>
           <p className="field-error">{t('inexact', { number: inexact })}</p>
           <ExactText text={call.arguments_text} label={label} />
         </>
       ) : (
-        <SchemaView schema={argumentsSchema(call.function_schema)} value={call.arguments} label={label} />
+        <SchemaView
+          schema={argumentsSchema(call.function_schema)}
+          value={call.arguments}
+          label={label}
+          heading={<h3 className="decide-label">{label}</h3>}
+        />
       )}
       {call.original_arguments && (
         <>

@@ -48,10 +48,10 @@ export function TaskHead({ taskId, timeline, task, connection, isMine, onWrite, 
   return (
     <header className="task-head">
       <div className="task-head-line">
-        <h1 className="task-title" title={timeline.title}>
+        <h1 className="run-title" title={timeline.title}>
           {timeline.title || task?.title}
         </h1>
-        <div className="task-actions" role="group" aria-label={t('actions.label')}>
+        <div className="run-actions" role="group" aria-label={t('actions.label')}>
           {isMine && !ended && (
             <>
               <Button small icon={<MessageSquare size={16} aria-hidden />} onClick={onWrite} className="task-write">

@@ -113,7 +113,7 @@ function OneTask({ taskId }: { taskId: string }) {
   )
   return (
     <RowStoreContext value={store}>
-      <div className="task" data-last-event={timeline.lastEvent} data-received={received} data-connection={connection}>
+      <div className="run" data-last-event={timeline.lastEvent} data-received={received} data-connection={connection}>
         <TaskHead
           taskId={taskId}
           timeline={timeline}

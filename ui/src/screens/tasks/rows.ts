@@ -23,6 +23,9 @@ type Always =
 /** A task of the list. A view's columns have no `not null`; these have a value in every row. */
 export type TaskRow = Omit<Overview, Always> & { [Name in Always]: NonNullable<Overview[Name]> }
 
+/** A title within a sentence: what it does to the direction of text ends with it. */
+export const quoted = (title: string): string => `\u2068${title}\u2069`
+
 export const OPEN = ['pending', 'running', 'waiting', 'paused'] as const
 export const STATUSES = [...OPEN, 'completed', 'failed', 'cancelled'] as const
 export const WHOSE = ['mine', 'shared'] as const
@@ -155,7 +158,7 @@ export function useControl() {
   return useMutation({
     mutationFn: async ({ call, task }: { call: Control; task: TaskRow }) =>
       ask(supabase.rpc(call, { p_task: task.id })),
-    onSuccess: (_, { call, task }) => tell(t(`did.${call}`, { title: task.title ?? '' })),
+    onSuccess: (_, { call, task }) => tell(t(`did.${call}`, { title: quoted(task.title) })),
     onError: tellProblem,
     onSettled: () => queries.invalidateQueries({ queryKey: ['tasks'] }),
   })

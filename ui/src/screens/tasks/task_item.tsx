@@ -17,7 +17,7 @@ import { absolute, Moment } from '@/kit/figures'
 import { Menu, MenuItem, MenuLine } from '@/kit/menu'
 import { StatusBadge } from '@/kit/status'
 import type { Access } from '@/session/session'
-import { useControl, type TaskRow } from './rows'
+import { quoted, useControl, type TaskRow } from './rows'
 
 const OVER = ['completed', 'failed', 'cancelled']
 
@@ -160,7 +160,7 @@ function Actions({ row, canWrite }: { row: TaskRow; canWrite: boolean }) {
         open={stopping}
         onOpenChange={setStopping}
         title={t('stop.title')}
-        description={t('stop.text', { title: row.title })}
+        description={t('stop.text', { title: quoted(row.title) })}
         confirm={t('stop.confirm')}
         danger
         busy={control.isPending}
