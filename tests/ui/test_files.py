@@ -130,15 +130,16 @@ async def watched(site: Site, browser: Browser, person: Session, path: str, **ho
     allowed = {urlsplit(site.url).netloc, urlsplit(site.stack.supabase_url).netloc}
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("dialog", lambda dialog: page.complaints.append(f"dialog: {dialog.message}"))  # type: ignore[attr-defined]
-    page.on("popup", lambda popup: page.complaints.append(f"popup: {popup.url}"))  # type: ignore[attr-defined]
+    seen: list[str] = page.complaints  # type: ignore[attr-defined]
+    page.on("dialog", lambda dialog: seen.append(f"dialog: {dialog.message}"))
+    page.on("popup", lambda popup: seen.append(f"popup: {popup.url}"))
     try:
         yield page
         outside = [
             url for url in asked if urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc not in allowed
         ]
         assert outside == []
-        assert page.complaints == []  # type: ignore[attr-defined]
+        assert seen == []
         assert await page.evaluate("window.__injected === undefined && {}.injected === undefined")
     finally:
         await page.context.close()
@@ -170,7 +171,11 @@ async def test_every_kind_of_file_is_shown_and_what_is_saved_is_what_was_recorde
         await expect(shown.get_by_role("cell", name="2")).to_be_visible()
         await expect(shown.get_by_role("link", name="data")).to_have_attribute("href", "https://example.org/")
 
+        # The list stays as it was when a file is opened beside it.
+        await page.get_by_role("navigation", name="Files of this task").get_by_label("Search names").fill("analysis")
         shown = await open_file(page, "analysis.py")
+        await expect(page.locator(".tree-file")).to_have_count(1)
+        await page.get_by_role("navigation", name="Files of this task").get_by_label("Search names").fill("")
         await expect(shown.locator(".hl-keyword").first).to_have_text("import")
         assert await violations_in_both_themes(page) == []
 
@@ -260,7 +265,9 @@ async def test_nothing_in_a_file_or_its_name_is_run_or_fetched(site: Site, brows
         for name in [*FILENAMES, "hostile.md", "hostile.csv", "hostile.json", "hostile.py"]:
             await page.goto(f"{site.url}/tasks/{shelf.task_id}/files/{shelf.ids[name]}")
             await expect(pane(page).get_by_text("What was recorded, byte for byte")).to_be_visible()
-            await expect(pane(page).locator(".prose, .code-line, [role=cell], .json-branch, iframe").first).to_be_visible()
+            await expect(
+                pane(page).locator(".prose, .code-line, [role=cell], .json-branch, iframe").first
+            ).to_be_visible()
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert await page.title() == "agent-runtime"
         # What turns a name round is spelled out, and what is saved has none of it.

@@ -33,7 +33,7 @@ async def story(site: Site, work: Work) -> None:
     await work.do("file_write", {"path": "report.md", "content": "# Draft\n"}, files=first)
     await work.do("shell_exec", {"command": "false"}, status="failed", error="exit code 1")
     await work.do("plan_advance", effect={"kind": "plan_advance"})
-    second = {"report.md": b"# Final\n", FILENAMES[0]: EVERYTHING.encode()}
+    second: dict[str, bytes | None] = {"report.md": b"# Final\n", FILENAMES[0]: EVERYTHING.encode()}
     await work.do("file_write", {"path": "report.md"}, files=await rows_of(site.stack, work.task_id, second))
     await work.do("message_notify", {"text": EVERYTHING}, effect={"kind": "notify", "text": EVERYTHING})
     await work.suspend("answer")

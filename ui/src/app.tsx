@@ -14,6 +14,7 @@ import { NoAccount } from '@/session/no_account'
 import { SessionProvider, useIsInactive, useSession } from '@/session/session'
 import { SignIn } from '@/session/sign_in'
 import { ErrorBoundary } from '@/shell/error_boundary'
+import { screenOf } from '@/shell/screen_of'
 import { Shell } from '@/shell/shell'
 
 export function App({ config }: { config: Config }) {
@@ -43,7 +44,7 @@ function Screens() {
   if (isInactive) return <NoAccount />
   return (
     <Shell>
-      <ErrorBoundary key={path}>
+      <ErrorBoundary key={screenOf(path)}>
         <Suspense fallback={<Loading />}>
           <Switch>
             <Route path="/">

@@ -8,6 +8,7 @@ import { chooseLanguage, language, LANGUAGES, type Language } from '@/i18n'
 import { useAccess, useSession } from '@/session/session'
 import { useWaitingCount } from '@/data/waiting'
 import { chooseTheme, chosenTheme, type Theme } from './theme'
+import { screenOf } from './screen_of'
 import { ConnectionBanner, NewVersionBanner } from './banners'
 import './shell.css'
 
@@ -15,6 +16,7 @@ import './shell.css'
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation()
   const [path] = useLocation()
+  const screen = screenOf(path)
   const main = useRef<HTMLElement>(null)
   const waiting = useWaitingCount()
   const first = useRef(true)
@@ -23,7 +25,7 @@ export function Shell({ children }: { children: ReactNode }) {
     if (first.current) first.current = false
     else main.current?.focus({ preventScroll: true })
     window.scrollTo(0, 0)
-  }, [path])
+  }, [screen])
   const ways = [
     { to: '/tasks', label: t('nav.tasks'), Icon: ListChecks },
     { to: '/approvals', label: t('nav.approvals'), Icon: ShieldCheck, count: waiting },

@@ -104,4 +104,5 @@ function frameDocument(rules: string, body: string, nonce: string | null, lang: 
   return `<!doctype html><html${language}><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${policy}">${style}</head>${body}</html>`
 }
 
-const BASE = 'html{background:#fff;color:#111;font-family:system-ui,sans-serif}img,svg{max-width:100%;height:auto}'
+// The frame is white by itself: a background of the file's own is to fill it.
+const BASE = ':where(html){color:#111;font-family:system-ui,sans-serif}:where(img,svg){max-width:100%;height:auto}'

@@ -7,7 +7,7 @@ export const files = {
   anyKind: 'Any kind',
   groups: { documents: 'Documents', tables: 'Tables', images: 'Images', code: 'Code', data: 'Data' },
   origin: 'Where from',
-  anyOrigin: 'Made and given',
+  anyOrigin: 'Any origin',
   madeByAgents: 'Made by agents',
   givenByPeople: 'Given by people',
   made: 'made',

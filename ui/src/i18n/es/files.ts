@@ -10,7 +10,7 @@ export const files: Same<typeof english> = {
   anyKind: 'Cualquier tipo',
   groups: { documents: 'Documentos', tables: 'Tablas', images: 'Imágenes', code: 'Código', data: 'Datos' },
   origin: 'Procedencia',
-  anyOrigin: 'Creados y aportados',
+  anyOrigin: 'Cualquier origen',
   madeByAgents: 'Creados por agentes',
   givenByPeople: 'Aportados por personas',
   made: 'creado',

@@ -89,7 +89,7 @@ function FolderLine({ folder, taskId, open }: { folder: Folder; taskId: string; 
       <button type="button" className="tree-folder" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
         {isOpen ? <ChevronDown size={16} aria-hidden /> : <ChevronRight size={16} aria-hidden />}
         <FolderIcon size={16} aria-hidden />
-        <FileName name={folder.name} folder={false} />
+        <FileName name={folder.name} />
       </button>
       {isOpen && <Branch folder={folder} taskId={taskId} open={open} />}
     </li>

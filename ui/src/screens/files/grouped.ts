@@ -61,7 +61,15 @@ export function treeOf(paths: readonly Path[]): Folder {
     folder.folders.sort((a, b) => a.name.localeCompare(b.name))
     folder.paths.sort((a, b) => a.filename.localeCompare(b.filename))
     folder.folders.forEach(sort)
+    folder.folders = folder.folders.map(joined)
   }
   sort(root)
   return root
+}
+
+function joined(folder: Folder): Folder {
+  const [only] = folder.folders
+  return only && folder.folders.length === 1 && folder.paths.length === 0
+    ? { ...only, name: `${folder.name}/${only.name}` }
+    : folder
 }

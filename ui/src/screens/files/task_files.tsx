@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { ArrowLeft } from 'lucide-react'
-import { useMemo } from 'react'
+import { useEffect, useMemo, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 import { useServed } from '@/data/client'
@@ -22,6 +22,15 @@ export function TaskFilesScreen({ taskId, fileId }: { taskId: string; fileId: st
   const { session } = useSession()
   const { data, error, isPending, refetch } = useQuery(taskFilesQuery(supabase, session?.user.id, taskId))
   const paths = useMemo(() => pathsOf(data?.versions ?? []), [data])
+  // On a phone the file takes the place of the list: it is read from its beginning. Elsewhere the focus stays in the list.
+  const before = useRef(fileId)
+  useEffect(() => {
+    if (before.current === fileId) return
+    before.current = fileId
+    window.scrollTo(0, 0)
+    if (window.matchMedia('(max-width: 860px)').matches)
+      document.getElementById('content')?.focus({ preventScroll: true })
+  }, [fileId])
   if (!data)
     return (
       <>
