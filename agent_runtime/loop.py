@@ -137,7 +137,9 @@ class Run:
         turn = await self._unless_paused(self._ask())
         calls = [call.model_dump() for call in turn.tool_calls]
         usage = turn.usage.model_dump()
-        metadata = {"model": turn.model, "finish": turn.finish, "usage": usage}
+        metadata: dict[str, Any] = {"model": turn.model, "finish": turn.finish, "usage": usage}
+        if turn.num_ctx:
+            metadata["num_ctx"] = turn.num_ctx
         if turn.thinking:
             metadata["thinking"] = fit_message(turn.thinking)
         recorded = await self.store.record_turn(

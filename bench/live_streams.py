@@ -58,12 +58,13 @@ async def measure(quick: bool, steps: Steps) -> Report:
         tasks = [await _submit(stack, session, tasks_each) for session in sessions]
         server = await held.enter_async_context(_serving(stack))
         process = psutil.Process(server.child.pid)
-        empty_mb = process.memory_info().rss / 1e6
         theirs: Arrivals = {}
+        with_one_mb = 0.0
         for session, own in zip(sessions, tasks, strict=True):
             for task in own:
                 for _ in range(STREAMS_EACH_TASK):
                     await held.enter_async_context(_stream(server.url, session, task, theirs))
+                    with_one_mb = with_one_mb or process.memory_info().rss / 1e6
         plain: Arrivals = {}
         poller = await connect(stack.database_url)
         polling = asyncio.create_task(_poll(poller, plain))
@@ -79,7 +80,7 @@ async def measure(quick: bool, steps: Steps) -> Report:
             share = 100 * (_cpu_seconds(process) - before) / (time.monotonic() - started)
             found.setdefault("CPU", []).append(share)
             found.setdefault("MB", []).append(process.memory_info().rss / 1e6)
-            found.setdefault("per stream", []).append((process.memory_info().rss / 1e6 - empty_mb) * 1_000 / streams)
+            found.setdefault("MB with one", []).append(with_one_mb)
             for percentile in PERCENTILES:
                 for name, arrivals in (("plain reader", plain), ("stream", theirs)):
                     samples = [(at - sent[n]) * 1_000 for n in sent for at in arrivals[n]]

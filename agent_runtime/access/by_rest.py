@@ -345,7 +345,7 @@ class ByRest:
     def _there(self, thing: Thing, rows: list[Row], condition: str, values: list[Any]) -> set[str]:
         key = f'r."{thing.trial.key}"'
         found = self._connection.execute(
-            f"select {key}::text as key from {thing.relation} r where {key} = any (%s) {condition}",
+            f"select {key}::text as key from {thing.trial.of or thing.relation} r where {key} = any (%s) {condition}",
             [array([row.key for row in rows]), *values],
         )
         return {row["key"] for row in found}

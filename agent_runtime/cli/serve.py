@@ -29,6 +29,6 @@ def serve(
     from agent_runtime.web.settings import load_web_settings
 
     settings = load_web_settings()
-    bundle = find_bundle()
+    bundle = settings.bundle or find_bundle()
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(serve_until_signal(settings, bundle, host=host, port=port))

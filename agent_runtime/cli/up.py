@@ -102,9 +102,10 @@ async def _serve(stack: Stack, console: Console, progress: Progress, *, with_wor
     try:
         with progress:
             await stack.start()
+            web_start = stack.begin_web() if with_web else None
             if with_worker:
                 await stack.start_worker()
-            web = await stack.start_web() if with_web else None
+            web = await web_start if web_start else None
             user = await sign_in_first_user(
                 stack.folder.first_user, supabase_url=stack.supabase_url, publishable_key=stack.publishable_key
             )

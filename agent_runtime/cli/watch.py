@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.3
 _LONGEST_PAUSE_SECONDS = 3.0
 _ANSWER_SECONDS = 10.0
-"""An API that is just starting may take a request and never answer it: it is asked again."""
+"""A request that is never answered, as by a host that went away, is sent again after so long."""
 _ASK_FOR_WORKERS_SECONDS = 5.0
 
 T = TypeVar("T")

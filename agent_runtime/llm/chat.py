@@ -56,6 +56,8 @@ class Turn(BaseModel):
     tool_calls: tuple[ToolCall, ...] = ()
     finish: Literal["stop", "length"] = "stop"
     usage: Usage = Usage()
+    num_ctx: int = 0
+    """Tokens that the model had room for, as it was asked; 0 where that is not known."""
 
 
 class Delta(BaseModel):

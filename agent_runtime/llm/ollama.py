@@ -98,14 +98,7 @@ class OllamaChat:
         self.temperature, self.num_predict, self.keep_alive = temperature, num_predict, keep_alive
         self.silence_seconds, self.attempts, self.first_wait_seconds = silence_seconds, attempts, first_wait_seconds
         try:
-            # The read timeout counts from byte to byte, so it is a limit on silence: a queue or a long answer may take
-            # any time. Connections kept alive would outlive their owner and go stale between two steps.
-            self._client = AsyncClient(
-                base_url,
-                timeout=httpx.Timeout(silence_seconds, connect=min(CONNECT_SECONDS, silence_seconds)),
-                limits=httpx.Limits(max_keepalive_connections=0),
-                verify=_tls(),
-            )
+            self._client()
         except (ValueError, httpx.InvalidURL) as error:
             raise ConfigError(f"model server URL {base_url!r} is not a URL ({error}): use http://HOST:PORT") from None
 
@@ -133,7 +126,9 @@ class OllamaChat:
         async for attempt in self._attempts():
             with attempt, self._errors_named():
                 body = {"model": self.model}
-                return await self._client._request(ModelFacts, "POST", "/api/show", json=body)
+                async with self._client() as client:
+                    facts: ModelFacts = await client._request(ModelFacts, "POST", "/api/show", json=body)
+                    return facts
         raise AssertionError("tenacity ended without an answer or an error")
 
     def _body(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -155,20 +150,33 @@ class OllamaChat:
 
     async def _stream(self, body: dict[str, Any], relay: _Relay) -> Turn:
         answer = _Answer()
-        # The client's annotations know streams as iterators; it is an async generator, which must be closed so that
-        # a cancelled call drops its connection, and with it the generation, at once.
-        request = self._client._request(_Chunk, "POST", "/api/chat", json=body, stream=True)
-        async with aclosing(cast("Any", await request)) as chunks:
-            while (chunk := await self._next(chunks)) is not None:
-                answer.add(chunk)
-                await relay.pass_on(chunk.message)
-                if chunk.done:
-                    return answer.turn(self.model, chunk)
+        async with self._client() as client:
+            # The client's annotations know streams as iterators; it is an async generator, which must be closed so that
+            # a cancelled call drops its connection, and with it the generation, at once.
+            request = client._request(_Chunk, "POST", "/api/chat", json=body, stream=True)
+            async with aclosing(cast("Any", await request)) as chunks:
+                while (chunk := await self._next(chunks)) is not None:
+                    answer.add(chunk)
+                    await relay.pass_on(chunk.message)
+                    if chunk.done:
+                        return answer.turn(self.model, chunk, self.num_ctx)
         raise _Passing(f"the model server at {self.base_url} ended its answer in the middle")
 
     async def _next(self, chunks: AsyncIterator[_Chunk]) -> _Chunk | None:
         with self._errors_named():
             return await anext(chunks, None)
+
+    def _client(self) -> AsyncClient:
+        """A client for one request: only its end closes the connection of a request that was cancelled right after it
+        connected."""
+        # The read timeout counts from byte to byte, so it is a limit on silence: a queue or a long answer may take any
+        # time. Connections kept alive would go stale between two steps.
+        return AsyncClient(
+            self.base_url,
+            timeout=httpx.Timeout(self.silence_seconds, connect=min(CONNECT_SECONDS, self.silence_seconds)),
+            limits=httpx.Limits(max_keepalive_connections=0),
+            verify=_tls(),
+        )
 
     def _attempts(self) -> AsyncRetrying:
         return AsyncRetrying(
@@ -262,9 +270,10 @@ class _Answer:
             known = call.id if call.id and call.id not in self.calls else new_call_id()
             self.calls[known] = ToolCall(id=known, name=call.function.name, arguments=call.function.arguments)
 
-    def turn(self, model: str, last: _Chunk) -> Turn:
+    def turn(self, model: str, last: _Chunk, num_ctx: int) -> Turn:
         return Turn(
             model=last.model or model,
+            num_ctx=num_ctx,
             content="".join(self.content),
             thinking="".join(self.thinking),
             tool_calls=tuple(self.calls.values()),

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -28,6 +28,8 @@ from agent_runtime.local.supervisor import Part
 from agent_runtime.local.web import WebProcess
 from agent_runtime.local.worker import WorkerProcess
 from agent_runtime.vault import keys as vault_keys
+
+T = TypeVar("T")
 
 OnPart = Callable[[str, float | None], None]
 """Called with a part's name when its start begins (None) and when it is ready (the seconds it took)."""
@@ -205,6 +207,10 @@ class Stack:
         await self._timed("web UI", lambda: self._start("web UI", web))
         return web
 
+    def begin_web(self) -> asyncio.Task[WebProcess]:
+        """The same beside what else is started; await the task."""
+        return self._beside(self.start_web())
+
     async def _find_model_server(self) -> None:
         if self._script and self._model_url:
             raise ConfigError("--script is for the stand-in and --model-url for another server: give one of them")
@@ -272,7 +278,7 @@ class Stack:
             await connection.execute(statements)
         await asyncio.to_thread(schema.apply, self.database_url)
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _beside(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
 
         async def end() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from agent_runtime.live_answers import MOST_CHARACTERS
 from agent_runtime.web.timelines import Event
 
 
@@ -65,6 +66,8 @@ class Answer:
             self.step, self.attempt, self.content, self.thinking = piece.step, piece.attempt, "", ""
         if piece.at > len(self.content) or piece.thinking_at > len(self.thinking):
             return False
+        if max(piece.at, piece.thinking_at) > MOST_CHARACTERS:
+            return True
         # What was said again is the same.
         self.content += piece.content[len(self.content) - piece.at :]
         self.thinking += piece.thinking[len(self.thinking) - piece.thinking_at :]

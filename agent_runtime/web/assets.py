@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import json
 import mimetypes
 import re
 import secrets
@@ -16,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent_runtime.errors import ConfigError
+from agent_runtime.web import stamp
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _HASHED = "assets/"
@@ -54,7 +53,7 @@ class Bundle:
         """`policy` makes the page's Content-Security-Policy with a nonce."""
         self._policy = policy
         self._files = _read(folder) if folder else {}
-        self.stamp = _stamp_of(folder) if folder else None
+        self.stamp = stamp.of_bundle(folder) if folder else None
         """What it was built from; None for no bundle."""
 
     def answer(self, request: Request) -> Response:
@@ -100,26 +99,8 @@ def find_bundle() -> Path | None:
 
 def require_fresh(sources: Path, built: Path) -> None:
     """Raises `ConfigError` when the bundle's stamp is not that of the sources."""
-    stamp = _stamper()
-    if stamp is not None and stamp(sources) != _stamp_of(built):
+    if stamp.of_sources(sources) != stamp.of_bundle(built):
         raise ConfigError(f"the web UI in {built} was not built from the sources in {sources}: run `make ui`")
-
-
-def _stamper() -> Callable[[Path], str] | None:
-    try:
-        module = importlib.import_module("agent_runtime.web.stamp")
-    except ModuleNotFoundError:
-        return None
-    found: Callable[[Path], str] = module.of_sources
-    return found
-
-
-def _stamp_of(folder: Path) -> str | None:
-    try:
-        stamp = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))["stamp"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return stamp if isinstance(stamp, str) else None
 
 
 def _read(folder: Path) -> dict[str, _File]:

@@ -56,8 +56,8 @@ class DeltaEar:
                 await self._some.wait()
                 try:
                     await self._hear_while_watched(hear, watched)
-                except psycopg.Error as error:
-                    log.warning("answers are not heard for now", error=str(error).splitlines()[0])
+                except Exception as error:
+                    log.warning("answers are not heard for now", error=str(error), kind=type(error).__name__)
                     await asyncio.sleep(_RECONNECT_SECONDS)
                 finally:
                     self._listens = False
@@ -109,6 +109,7 @@ class DeltaEar:
                 await self._tell(begun, begin=True)
                 await self._tell(watched() - begun, begin=False)
             except DatabaseUnavailable:
+                # The listening connection is made anew too, and begins with all of them.
                 self._begun |= begun
 
     async def _tell(self, tasks: Iterable[UUID], *, begin: bool) -> None:

@@ -188,10 +188,13 @@ class Hub:
             try:
                 while await self._read():
                     pass
-            except Unavailable as error:
+            except Exception as error:
+                # Whatever it is: all streams would stand still without this loop.
                 self.metrics.reads_failed += 1
                 if not away:
-                    log.warning("the timelines cannot be read, trying again", error=str(error))
+                    log.warning(
+                        "the timelines cannot be read, trying again", error=str(error), kind=type(error).__name__
+                    )
                 away = True
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue

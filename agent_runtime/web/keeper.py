@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from agent_runtime.errors import Unavailable
 from agent_runtime.interrupt import cancel_all
 from agent_runtime.web.access import Supabase
 from agent_runtime.web.metrics import Metrics
@@ -75,9 +74,9 @@ class PassKeeper:
                 await self._ask(held)
             except TokenRefused:
                 return self._expire(held)
-            except Unavailable as error:
+            except Exception as error:
                 # Nothing is sent until it answers again: `Stream` sees how old the last answer is.
-                log.debug("access cannot be asked about", error=str(error))
+                log.debug("access cannot be asked about", error=str(error), kind=type(error).__name__)
 
     def _expire(self, held: _Pass) -> None:
         held.end("expired")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -27,6 +28,7 @@ class WebSettings(BaseSettings):
         default=None, validation_alias="DATABASE_URL", description="As agent_worker; without it timelines go over REST."
     )
 
+    bundle: Path | None = Field(default=None, description="A folder with a build, instead of the one that is found.")
     streams: int = Field(default=1_000, ge=1, description="Live streams of this process.")
     streams_per_person: int = Field(default=20, ge=1, description="Live streams of one person on this process.")
     read_seconds: float = Field(default=0.1, gt=0, description="Between looks at the watched timelines.")
@@ -65,6 +67,13 @@ class WebSettings(BaseSettings):
     @classmethod
     def _is_http(cls, value: str) -> str:
         return require_http(value)
+
+    @field_validator("bundle")
+    @classmethod
+    def _has_a_page(cls, value: Path | None) -> Path | None:
+        if value is not None and not (value / "index.html").is_file():
+            raise ValueError(f"{value} holds no build of the web UI: there is no index.html")
+        return value
 
     @field_validator("publishable_key")
     @classmethod

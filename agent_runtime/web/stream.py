@@ -100,9 +100,12 @@ class Stream:
                 self.after = last
                 self._hub.metrics.events_sent += count
                 yield self._noted(part)
-            if paging and whole and self._joins(events) and not self._caught_up:
+            if paging and whole and self._joins() and not self._caught_up:
                 self._caught_up = True
                 yield self._noted(CAUGHT_UP)
+            if self._behind and not events:
+                # The reader saw more than this person is shown by now: access ends, or somebody changes it.
+                await self._wait(_AGAIN_SECONDS)
             if self._behind or events:
                 continue
             if delta := self._delta():
@@ -120,13 +123,11 @@ class Stream:
         self._queue.clear()
         return events
 
-    def _joins(self, page: list[Event]) -> bool:
+    def _joins(self) -> bool:
         """Whether the stream, of which a page was just sent, has caught up with the reader."""
-        # Without a pause in between, so the next event that is read is handed to it.
-        if page and self.after < self.watch.read_to:
+        if self.after < self.watch.read_to:
             return False
-        # An empty page: what the reader saw is no longer there.
-        self.after = max(self.after, self.watch.read_to) if not page else self.after
+        # Without a pause in between, so the next event that is read is handed to it.
         self._behind = False
         return True
 

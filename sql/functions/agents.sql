@@ -2,7 +2,7 @@
 
 -- Security invoker: which tools there are is what the caller sees of them. The owner's own statements, scripts and upgrades among
 -- them, check for themselves.
-create or replace function private.check_agent() returns trigger
+create or replace function private.validate_agent() returns trigger
 language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$
 declare
   v_old public.agents := case when tg_op = 'UPDATE' then old end;
@@ -39,7 +39,11 @@ begin
       message = v_problem;
   end if;
   -- In an agent that others use, they stand for other people's approvals.
-  if new.is_public and not (private.is_admin() or private.is_operator())
+  if new.is_public
+     and not (case
+       when new.tenant_id is null then private.is_operator()
+       else coalesce(new.tenant_id = private.my_tenant_as_admin(), false)
+     end)
      and not new.standing_permissions <@ (case when v_old.is_public then v_old.standing_permissions else '{}'::text[] end) then
     raise exception using
       errcode = '42501', message = 'only an admin can give standing permissions to an agent that is shared with the tenant';
@@ -47,8 +51,9 @@ begin
   return new;
 end
 $$;
-create or replace trigger check_agent
-  before insert or update on public.agents for each row execute function private.check_agent();
+-- After own_agent, by its name: whose it is is known then.
+create or replace trigger validate_agent
+  before insert or update on public.agents for each row execute function private.validate_agent();
 
 create or replace function public.clone_agent(p_agent uuid, p_name text) returns public.agents
 language plpgsql security invoker set search_path = pg_catalog, pg_temp as $$

@@ -4,28 +4,49 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from tests.conftest import cloned
 from tests.db import runs
 from tests.db.impersonation import DENIED, acting_as, many, one, person, refused, value
-from tests.db.programs import BOOTSTRAP, dump, psql
+from tests.db.programs import BOOTSTRAP, as_hosted, dump, psql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from tests.conftest import Database
+    from tests.conftest import Cluster, Database
     from tests.db.impersonation import Connection
 
 
+@pytest.fixture(scope="module")
+def template() -> Iterator[Callable[[Cluster], str]]:
+    """The name of a database as hosted Supabase hands it over with our SQL installed; made once per cluster."""
+    made: dict[int, str] = {}
+    with ExitStack() as dropped:
+
+        def on(cluster: Cluster) -> str:
+            if cluster.postgres.major not in made:
+                database = dropped.enter_context(contextmanager(cloned)(cluster, "template1"))
+                as_hosted(database)
+                finished = psql(database, "-f", str(BOOTSTRAP))
+                assert finished.returncode == 0, finished.stderr
+                made[cluster.postgres.major] = database.name
+            return made[cluster.postgres.major]
+
+        yield on
+
+
 @pytest.fixture
-def superuser(hosted: Database) -> Iterator[Connection]:
-    finished = psql(hosted, "-f", str(BOOTSTRAP))
-    assert finished.returncode == 0, finished.stderr
-    with psycopg.connect(hosted.superuser, autocommit=True, row_factory=dict_row) as connection:
+def superuser(each_cluster: Cluster, template: Callable[[Cluster], str]) -> Iterator[Connection]:
+    with (
+        contextmanager(cloned)(each_cluster, template(each_cluster)) as database,
+        psycopg.connect(database.superuser, autocommit=True, row_factory=dict_row) as connection,
+    ):
         yield connection
 
 

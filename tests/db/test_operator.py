@@ -255,6 +255,12 @@ def test_an_agents_columns_say_what_they_take(connection: Connection, people: Pe
         connection.execute(good, [["probe"], True, people.tenant_agent])
     with person(connection, people.dan):
         assert affected(connection, good, ["probe"], True, people.tenant_agent) == 1
+    # An operator is no admin of anybody's tenant.
+    with refused(DENIED, "only an admin can give standing permissions"), person(connection, people.bob):
+        connection.execute(
+            "insert into public.agents (name, system_prompt, model_name, is_public, standing_permissions)"
+            " values ('x', 'x', 'default', true, '{probe}')"
+        )
     with person(connection, people.alice):
         assert affected(connection, good, ["probe"], True, people.tenant_agent) == 1
         assert affected(connection, good, [], True, people.tenant_agent) == 1

@@ -224,8 +224,10 @@ def test_each_way_to_see_a_task_is_read_from_its_index_in_order(connection: Conn
     for column, index in (("user_id", "idx_tasks_user_created"), ("tenant_id", "idx_tasks_tenant_created")):
         rows = many(
             connection,
-            f"explain select id from public.tasks where {column} = gen_random_uuid()"
-            " and (created_at, id) < (now(), gen_random_uuid()) order by created_at desc, id desc limit 50",
+            f"explain select id from public.tasks where {column} = %s and (created_at, id) < (now(), %s)"
+            " order by created_at desc, id desc limit 50",
+            people.alice,
+            people.alice,
         )
         plan = "\n".join(row["QUERY PLAN"] for row in rows)
         assert index in plan and "Sort" not in plan, plan

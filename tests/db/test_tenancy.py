@@ -623,7 +623,7 @@ def test_forged_columns_are_the_databases_to_set(connection: Connection, team: T
             connection.execute(upserted, {"me": team.uma, "theirs": team.theirs})
 
 
-def test_the_catalogue_is_the_seeds_alone(connection: Connection, team: Team) -> None:
+def test_the_catalogue_is_the_seeds_and_the_operators_alone(connection: Connection, team: Team) -> None:
     connection.execute("grant all on all tables in schema public to authenticated, service_role")
     statements = {
         "insert into public.agents (name, system_prompt, model_name, is_public) values ('x', 'x', 'x', true)": False,
@@ -631,7 +631,10 @@ def test_the_catalogue_is_the_seeds_alone(connection: Connection, team: Team) ->
         "delete from public.agents where tenant_id is null": True,
     }
     for statement, touches in statements.items():
-        with refused(DENIED, "the catalogue is changed by SQL scripts alone"), acting_as(connection, "service_role"):
+        with (
+            refused(DENIED, "the catalogue is changed by operators and SQL scripts alone"),
+            acting_as(connection, "service_role"),
+        ):
             connection.execute(statement)
         if touches:
             with person(connection, team.ada):

@@ -41,20 +41,6 @@ WORKER_SECONDS = 90
 OWN_TABLES = ["conversations", "messages", "tasks", "task_events", "tool_executions", "files", "conversation_details"]
 """What a person who has done nothing has no row of."""
 
-WORKER_FUNCTIONS: dict[str, dict[str, Any]] = {
-    "worker_register": {"p_worker": None, "p_host": "h", "p_pid": 1, "p_version": "1", "p_capacity": 1, "p_schema": 2},
-    "worker_config": {},
-    "worker_claim": {"p_worker": None, "p_limit": 1, "p_lease_seconds": 60},
-    "worker_reap": {"p_limit": 1},
-    "worker_context": {"p_task": None, "p_lease": None},
-    "worker_settle": {"p_task": None, "p_lease": None, "p_status": "completed", "p_result": {}, "p_error": None},
-    "worker_release": {"p_task": None, "p_lease": None},
-    "worker_suspend": {"p_task": None, "p_lease": None, "p_reason": "answer"},
-    "worker_expired_files": {"p_limit": 1},
-    "worker_forget_files": {"p_files": []},
-    "sync_tools": {"p_declarations": []},
-}
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -262,17 +248,6 @@ async def test_nobody_edits_or_removes_what_was_said_or_done_not_even_its_owner(
             await alice.table("messages").insert(said).execute()
         assert refused.value.code == "42501"
     assert await everything_of(stack, stood) == before
-
-
-@pytest.mark.parametrize("function", list(WORKER_FUNCTIONS))
-async def test_nobody_calls_a_workers_function(stack: Stack, stood: Scene, function: str) -> None:
-    somewhere = str(uuid.uuid4())
-    arguments = {name: somewhere if value is None else value for name, value in WORKER_FUNCTIONS[function].items()}
-    for who in (stood.bob, stood.alice, None):
-        async with as_person(stack, who) as somebody:
-            with pytest.raises(APIError) as refused:
-                await somebody.rpc(function, arguments).execute()
-            assert refused.value.code == "42501"
 
 
 async def rows(query: Any) -> list[dict[str, Any]]:

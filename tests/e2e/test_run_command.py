@@ -126,39 +126,32 @@ def test_a_signal_gives_the_task_back_and_ends_within_five_seconds(
         assert "task_id" in entry or not entry["event"].startswith(("step", "tool", "task"))
 
 
-async def test_a_shutdown_has_a_deadline_though_postgres_does_not_answer(open_folder: Path, tmp_path: Path) -> None:
-    from agent_runtime.local.stack import Stack
-
-    folder = open_folder / "frozen"
-    async with Stack(folder, look_for_ollama=False, durable=False) as stack:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "agent_runtime", "run"],
-            cwd=tmp_path, env=environment(**stack.worker_environment), stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert worker.stderr
-        assert "worker started" in worker.stderr.readline()
-        postgres = [
-            found for found in psutil.process_iter(["cmdline"]) if str(folder / "postgres") in found.info["cmdline"]
-        ]
-        frozen = [process for parent in postgres for process in [parent, *parent.children(recursive=True)]]
-        assert frozen
+def test_a_shutdown_has_a_deadline_though_postgres_does_not_answer(stack: Stack, tmp_path: Path) -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "agent_runtime", "run"],
+        cwd=tmp_path, env=environment(**stack.worker_environment), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert worker.stderr
+    assert "worker started" in worker.stderr.readline()
+    server = psutil.Process(stack.postgres.child.pid)
+    frozen = [server, *server.children(recursive=True)]
+    for process in frozen:
+        # The backend of a short connection may just be ending.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+    try:
+        started = time.monotonic()
+        worker.terminate()
+        code = worker.wait(timeout=20)
+        took = time.monotonic() - started
+    finally:
         for process in frozen:
-            # The backend of a short connection may just be ending.
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.suspend()
-        try:
-            started = time.monotonic()
-            worker.terminate()
-            code = worker.wait(timeout=20)
-            took = time.monotonic() - started
-        finally:
-            for process in frozen:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.resume()
-        print(f"ended after {took:.2f} s")
-        assert code == 1
-        assert '"reason": "the deadline"' in worker.stderr.read()
-        worker.stderr.close()
+                process.resume()
+    print(f"ended after {took:.2f} s")
+    assert code == 1
+    assert '"reason": "the deadline"' in worker.stderr.read()
+    worker.stderr.close()
 
 
 class scripted:

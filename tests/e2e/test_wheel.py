@@ -144,7 +144,7 @@ async def test_installed_without_node_it_serves_the_web_ui(
 def run(*argv: str, **environment: str) -> str:
     """What the command prints; the test fails with its complaint when it does."""
     done = subprocess.run(
-        argv, env=environment or {**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, timeout=110
+        argv, env=environment or {**os.environ, "PYTHONPATH": ""}, capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -86,7 +86,7 @@ class Site:
         kept = answer.raise_for_status().json()
         # Once only, so that a test can sign out and see what comes.
         script = f"""
-            if (!sessionStorage.getItem('signed-in-once')) {{
+            if (window === window.top && !sessionStorage.getItem('signed-in-once')) {{
               localStorage.setItem('agent-runtime.session', {json.dumps(json.dumps(kept))})
               sessionStorage.setItem('signed-in-once', '1')
             }}"""

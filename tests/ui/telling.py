@@ -63,7 +63,9 @@ def made(folder: str, filename: str, size: int, kind: str = "text/plain") -> dic
 
 async def planned(work: Work, *phases: str) -> None:
     """The agent sets a plan."""
-    await told(work, "plan_set", {"phases": list(phases)}, "plan set", effect={"kind": "plan_set", "phases": list(phases)})
+    await told(
+        work, "plan_set", {"phases": list(phases)}, "plan set", effect={"kind": "plan_set", "phases": list(phases)}
+    )
 
 
 async def advanced(work: Work) -> None:

@@ -72,7 +72,7 @@ async def _give(page: Page, prompt: str, *, agent: str | None = None, files: lis
     if files:
         await page.set_input_files("input[type=file]", files)
     if agent:
-        await page.get_by_label("Agent").first.select_option(label=agent)
+        await page.get_by_role("combobox", name="Agent").first.select_option(label=agent)
     await page.get_by_role("button", name="Start the task").click()
     await page.wait_for_url(re.compile(r"/tasks/[0-9a-f-]{36}"))
 

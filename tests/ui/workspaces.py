@@ -26,6 +26,7 @@ async def rows_of(stack: Stack, task_id: UUID, files: dict[str, bytes | None]) -
         found = owner.execute("select tenant_id from tasks where id = %s", [task_id]).fetchone()
     assert found
     rows = []
+    stored = set()
     async with Storage(stack.supabase_url, stack.secret_key) as storage:
         for filename, content in files.items():
             if content is None:
@@ -33,7 +34,9 @@ async def rows_of(stack: Stack, task_id: UUID, files: dict[str, bytes | None]) -
                 continue
             sha256 = hashlib.sha256(content).hexdigest()
             path = content_path(found[0], task_id, sha256)
-            await storage.upload(path, content, mime_type(filename), replace=True)
+            if path not in stored:
+                await storage.upload(path, content, mime_type(filename), replace=True)
+                stored.add(path)
             rows.append(Version(kind="file", file_path=path, size_bytes=len(content), sha256=sha256).row(filename))
     return rows
 

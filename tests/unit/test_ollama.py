@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -225,6 +226,20 @@ async def test_cancelling_stops_the_generation_on_the_server(serve: Serve) -> No
         async with asyncio.timeout(5):
             while (await received(server))[0]["outcome"] != "cancelled":
                 await asyncio.sleep(0.01)
+
+
+async def test_a_request_cancelled_at_any_moment_of_its_start_leaves_no_connection_open(serve: Serve) -> None:
+    async with serve({"answer": {"text": "never", "delay_seconds": 60}}) as server:
+        chat = OllamaChat(base_url=server.base_url, model="able", num_ctx=4_096, attempts=1)
+        for turns in range(30):
+            call = asyncio.create_task(chat.reply(hello(), []))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+    # What was left open says so when it is collected, and warnings are errors.
+    gc.collect()
 
 
 async def test_a_listener_that_fails_is_not_mistaken_for_the_server(serve: Serve) -> None:

@@ -5,13 +5,13 @@ import type { Config } from '@/config'
 import { makeQueries, makeSupabase, ServedContext } from '@/data/client'
 import { Notices } from '@/kit/notices'
 import { Loading, ProblemState } from '@/kit/states'
-import { problemOf, Refused } from '@/data/problem'
+import { Refused } from '@/data/problem'
 import { Account, Admin, Approvals, Files, Replay, Task } from '@/screens/routes'
 import Tasks from '@/screens/tasks'
 import { Away } from '@/session/away'
 import { AuthCallback, CALLBACK } from '@/session/callback'
 import { NoAccount } from '@/session/no_account'
-import { SessionProvider, useAccess, useSession } from '@/session/session'
+import { SessionProvider, useIsInactive, useSession } from '@/session/session'
 import { SignIn } from '@/session/sign_in'
 import { ErrorBoundary } from '@/shell/error_boundary'
 import { Shell } from '@/shell/shell'
@@ -34,13 +34,13 @@ export function App({ config }: { config: Config }) {
 
 function Screens() {
   const { session, away } = useSession()
-  const { error } = useAccess()
+  const isInactive = useIsInactive()
   const [path] = useLocation()
   if (path === CALLBACK) return <AuthCallback />
   if (session === undefined) return away ? <Away /> : <Loading />
   // The address stays as it is, so that signing in goes on where the link led.
   if (session === null) return <SignIn />
-  if (error && problemOf(error).kind === 'denied') return <NoAccount />
+  if (isInactive) return <NoAccount />
   return (
     <Shell>
       <ErrorBoundary key={path}>

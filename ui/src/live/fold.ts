@@ -60,6 +60,7 @@ export type Entry =
       filename: string
       version: number
       removed: boolean
+      executionId: string | null
       isGiven: boolean
     }
 
@@ -273,6 +274,7 @@ const CHANGES: Record<string, Change> = {
       filename: file.filename,
       version: file.version,
       removed: false,
+      executionId: file.executionId,
       // What a person gives is recorded before the run begins.
       isGiven: !file.executionId && timeline.step === 0,
     })
@@ -288,6 +290,7 @@ const CHANGES: Record<string, Change> = {
       filename,
       version: whole(payload.version) || 1,
       removed: true,
+      executionId: text(payload.execution_id),
       isGiven: false,
     })
   },

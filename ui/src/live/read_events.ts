@@ -16,10 +16,12 @@ export function readerOf(supabase: Supabase): Reader {
           .gt('id', last)
           .order('id')
           .limit(READ_AT_ONCE)
+          // Whoever follows asks again in its own time, and says meanwhile that nobody answers.
+          .retry(false)
           .abortSignal(signal),
       ) as unknown as Promise<TaskEvent[]>,
     exists: async (taskId, signal) =>
-      (await asking(supabase.from('tasks').select('id').eq('id', taskId).abortSignal(signal))).length > 0,
+      (await asking(supabase.from('tasks').select('id').eq('id', taskId).retry(false).abortSignal(signal))).length > 0,
   }
 }
 

@@ -25,7 +25,7 @@ const ANSWER_MS = 10_000
 // The server beats every 10 seconds; a connection that says nothing for longer is dead though nobody told us.
 const SILENCE_MS = 25_000
 // A machine that slept finds out when it is looked at again, not when a timer that slept with it rings.
-const LATE_MS = 15_000
+const LATE_MS = 12_000
 
 /**
  * Read a task's live stream until it ends, and say why it did. Throws `StreamRefused` when it does not begin, and
@@ -49,8 +49,14 @@ export async function readStream(
   const wakes = () => {
     if (Date.now() - heardAt > LATE_MS) silence.abort()
   }
+  // A network that went away takes the connection with it, or, where the server is on this machine, does not.
+  const loses = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => silence.abort(), Math.max(0, heardAt + LATE_MS - Date.now()))
+  }
   document.addEventListener('visibilitychange', wakes)
   window.addEventListener('online', wakes)
+  window.addEventListener('offline', loses)
   let end: StreamEnd = 'cut'
   try {
     const response = await fetch(`/live/tasks/${encodeURIComponent(taskId)}`, {
@@ -98,6 +104,7 @@ export async function readStream(
     clearTimeout(timer)
     document.removeEventListener('visibilitychange', wakes)
     window.removeEventListener('online', wakes)
+    window.removeEventListener('offline', loses)
     silence.abort()
   }
 }

@@ -18,6 +18,8 @@ export interface Followed {
   connection: Connection
   /** All events that there were when the page was opened are here. */
   isComplete: boolean
+  /** How many events were handed over: as many as the table has, if none was lost and none came twice. */
+  received: number
   noAccess: NoAccess | null
 }
 
@@ -37,6 +39,7 @@ const NOTHING: Followed = {
   streaming: null,
   connection: 'connecting',
   isComplete: false,
+  received: 0,
   noAccess: null,
 }
 // A page draws this often at most while a backlog or an answer pours in.
@@ -49,6 +52,7 @@ export function reduce(state: Followed, action: Action): Followed {
       return {
         ...state,
         timeline: applyEvents(state.timeline, events),
+        received: state.received + events.length,
         streaming: deltas.reduce(joined, events.some(endsAnswer) ? null : state.streaming),
       }
     }

@@ -35,6 +35,7 @@ const Context = createContext<SessionState | null>(null)
 // Why this browser was signed out, for its other tabs and after a reload: 'idle' or 'person'.
 const WHY = 'agent-runtime.signed_out'
 const ASK_AGAIN = 5_000
+const PATIENCE = 6_000
 
 export function useSession(): SessionState {
   const state = useContext(Context)
@@ -48,7 +49,8 @@ export function useToken(): () => Promise<string | null> {
   return useCallback(async () => (await supabase.auth.getSession()).data.session?.access_token ?? null, [supabase])
 }
 
-export function useAccess() {
+/** Null for somebody who is signed in and has no active profile. */
+function useProfile<Told>(tell: (access: Access | null) => Told) {
   const { supabase } = useServed()
   const { session } = useSession()
   return useQuery({
@@ -57,9 +59,26 @@ export function useAccess() {
     staleTime: 30_000,
     // Who is deactivated, promoted or moved sees it soon, without a reload.
     refetchInterval: 30_000,
-    queryFn: async () => (await ask(supabase.rpc('my_access'))) as unknown as Access,
+    queryFn: async () => {
+      try {
+        return (await ask(supabase.rpc('my_access'))) as unknown as Access
+      } catch (error) {
+        // An answer like another: what is shown must not change back while it is asked for again.
+        if (problemOf(error).kind === 'denied') return null
+        throw error
+      }
+    },
+    select: tell,
   })
 }
+
+const whoItIs = (access: Access | null): Access | undefined => access ?? undefined
+const hasNone = (access: Access | null): boolean => access === null
+
+export const useAccess = () => useProfile(whoItIs)
+
+/** Whether it is known that the person's profile was deactivated or removed. */
+export const useIsInactive = (): boolean => useProfile(hasNone).data ?? false
 
 export function SessionProvider({ children }: { children: ReactNode }) {
   const { supabase } = useServed()
@@ -100,6 +119,13 @@ export function SessionProvider({ children }: { children: ReactNode }) {
       window.removeEventListener('storage', leave)
     }
   }, [supabase, queries, wasSignedIn])
+
+  useEffect(() => {
+    // Auth is asked for half a minute before auth-js gives up: said sooner.
+    if (session !== undefined || !wasSignedIn) return
+    const timer = setTimeout(() => setAway(true), PATIENCE)
+    return () => clearTimeout(timer)
+  }, [session, wasSignedIn])
 
   useEffect(() => {
     if (!away) return

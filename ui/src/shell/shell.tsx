@@ -36,7 +36,7 @@ export function Shell({ children }: { children: ReactNode }) {
         {t('skip')}
       </a>
       <header className="bar">
-        <Link href="/tasks" className="brand">
+        <Link href="/tasks" className="brand" aria-label={t('product')}>
           <img src="/favicon.svg" alt="" width="24" height="24" />
           <span>{t('product')}</span>
         </Link>

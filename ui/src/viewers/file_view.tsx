@@ -152,8 +152,7 @@ function Checked({
         <p className="viewer-genuine">
           <ShieldCheck size={14} aria-hidden />
           <span>
-            {t(`genuine.${fetched.genuine}`)}{' '}
-            {fetched.sha256 && <code title={fetched.sha256}>{fetched.sha256.slice(0, 12)}</code>}
+            {t(`genuine.${fetched.genuine}`)} <code title={fetched.sha256}>{fetched.sha256.slice(0, 12)}</code>
           </span>
         </p>
       )}

@@ -54,6 +54,7 @@ function withoutNoise(html: string, rules: string[]): string {
   return html
     .replace(/<!--[\s\S]*?-->/g, '')
     .replace(/<script\b[\s\S]*?<\/script\s*>/gi, '')
+    .replace(/<(base|link|meta)\b[^<>]*>/gi, '')
     .replace(/<style\b[^>]*>([\s\S]*?)<\/style\s*>/gi, (_, css: string) => {
       rules.push(tameRules(css))
       return ''

@@ -89,15 +89,13 @@ export function signature(head: Uint8Array): string | null {
 /** Whether these first bytes are those of a text: no zero byte, and UTF-8 up to a letter that is cut at the end. */
 export function looksLikeText(head: Uint8Array): boolean {
   if (head.includes(0)) return false
-  for (let cut = 0; cut < 4 && cut <= head.length; cut++) {
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(head.subarray(0, head.length - cut))
-      return true
-    } catch {
-      // Perhaps the last letter is not whole.
-    }
+  try {
+    // The last letter may be cut.
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
+    return true
+  } catch {
+    return false
   }
-  return false
 }
 
 /** The kind that is shown, once the bytes are there. A picture or a text that is none falls back to what it is. */

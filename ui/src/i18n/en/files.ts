@@ -104,7 +104,6 @@ export const files = {
     yes: 'What was recorded, byte for byte. SHA-256',
     no: 'Not what was recorded. SHA-256',
     unrecorded: 'No digest was recorded to hold this against. SHA-256',
-    unchecked: 'Not held against the recorded digest: this browser does that on https and localhost only, up to 1 GB.',
   },
   downloaded: 'Saved as {{name}}',
   downloadName: 'Download {{name}}',

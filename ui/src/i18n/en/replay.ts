@@ -1,5 +1,6 @@
 export const replay = {
   loading: 'Fetching what happened…',
+  title: 'Replay',
   titleOf: 'Replay of {{title}}',
   toTask: 'To the task',
   renew: 'Fetch what came since',
@@ -19,7 +20,8 @@ export const replay = {
   turns: 'Each step alike',
   errorsOnly: 'Errors only',
   noErrors: 'No errors',
-  copyLink: 'Copy the link to this moment',
+  copyLink: 'Copy link',
+  copyLinkTitle: 'Copy the link to this moment',
   linkCopied: 'The link to this moment is copied.',
   moment: 'Moment',
   momentText: 'Step {{step}}, {{time}}',

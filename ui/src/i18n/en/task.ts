@@ -13,6 +13,7 @@ export const task = {
     offline: 'No connection',
     resting: 'Resting while nobody looks',
     ended: 'Ended',
+    away: 'Supabase does not answer',
   },
   connectionText: {
     connecting: 'The timeline is being fetched.',
@@ -22,6 +23,7 @@ export const task = {
     offline: 'Neither the live server nor Supabase answers. Both are asked again by themselves.',
     resting: 'This page was hidden for long. It goes on as soon as you look at it.',
     ended: 'Nothing more comes.',
+    away: 'What you see may be old. It goes on by itself as soon as Supabase answers again.',
   },
   tabs: { label: 'Parts of the task', timeline: 'Timeline', workbench: 'Workbench', usage: 'Plan & usage' },
   actions: {

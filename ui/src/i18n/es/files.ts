@@ -106,8 +106,6 @@ export const files: Same<typeof english> = {
     yes: 'Lo que se registró, byte por byte. SHA-256',
     no: 'No es lo que se registró. SHA-256',
     unrecorded: 'No se registró ningún resumen con el que compararlo. SHA-256',
-    unchecked:
-      'No se ha comparado con el resumen registrado: este navegador solo lo hace en https y localhost, hasta 1 GB.',
   },
   downloaded: 'Guardado como {{name}}',
   downloadName: 'Descargar {{name}}',

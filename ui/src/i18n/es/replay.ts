@@ -3,6 +3,7 @@ import type { Same } from '../same'
 
 export const replay: Same<typeof english> = {
   loading: 'Recuperando lo que ocurrió…',
+  title: 'Repetición',
   titleOf: 'Repetición de {{title}}',
   toTask: 'Ir a la tarea',
   renew: 'Traer lo ocurrido desde entonces',
@@ -22,7 +23,8 @@ export const replay: Same<typeof english> = {
   turns: 'Todos los pasos igual',
   errorsOnly: 'Solo errores',
   noErrors: 'Sin errores',
-  copyLink: 'Copiar el enlace a este momento',
+  copyLink: 'Copiar enlace',
+  copyLinkTitle: 'Copiar el enlace a este momento',
   linkCopied: 'Se ha copiado el enlace a este momento.',
   moment: 'Momento',
   momentText: 'Paso {{step}}, {{time}}',

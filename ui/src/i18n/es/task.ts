@@ -16,6 +16,7 @@ export const task: Same<typeof english> = {
     offline: 'Sin conexión',
     resting: 'En reposo mientras nadie mira',
     ended: 'Terminado',
+    away: 'Supabase no responde',
   },
   connectionText: {
     connecting: 'Se está obteniendo el historial.',
@@ -25,6 +26,7 @@ export const task: Same<typeof english> = {
     offline: 'No responden ni el servidor en directo ni Supabase. Se vuelve a preguntar a ambos automáticamente.',
     resting: 'Esta página ha estado oculta mucho tiempo. Continúa en cuanto la mire.',
     ended: 'No llega nada más.',
+    away: 'Lo que ve puede ser antiguo. Continúa automáticamente en cuanto Supabase vuelva a responder.',
   },
   tabs: { label: 'Partes de la tarea', timeline: 'Historial', workbench: 'Mesa de trabajo', usage: 'Plan y consumo' },
   actions: {

@@ -22,8 +22,13 @@ export function TaskFilesScreen({ taskId, fileId }: { taskId: string; fileId: st
   const { session } = useSession()
   const { data, error, isPending, refetch } = useQuery(taskFilesQuery(supabase, session?.user.id, taskId))
   const paths = useMemo(() => pathsOf(data?.versions ?? []), [data])
-  if (isPending) return <Loading />
-  if (!data) return <ProblemState error={error} onRetry={() => void refetch()} />
+  if (!data)
+    return (
+      <>
+        <ScreenHead title={t('title')} />
+        {isPending ? <Loading /> : <ProblemState error={error} onRetry={() => void refetch()} />}
+      </>
+    )
   const open = fileId ? paths.find((path) => path.versions.some((version) => version.id === fileId)) : undefined
   return (
     <>

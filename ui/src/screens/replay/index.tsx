@@ -25,7 +25,7 @@ import { FilesThen } from './files_then'
 import { tapeQuery } from './load'
 import { Scrubber } from './scrubber'
 import type { Tape } from './tape'
-import { trackOf, type Pace } from './track'
+import { placeOf, trackOf, type Pace } from './track'
 import { SPEEDS, usePlayer } from './use_player'
 import { useKeys } from './use_keys'
 import '@/screens/task/task.css'
@@ -42,9 +42,19 @@ export default function Replay() {
     ...tapeQuery(supabase, session?.user.id, id),
     enabled: known,
   })
-  if (!known) return <ProblemState error={new Refused('notFound', '')} />
-  if (isPending) return <Loading label={t('loading')} />
-  if (!data) return <ProblemState error={error} onRetry={() => void refetch()} />
+  if (!data)
+    return (
+      <>
+        <ScreenHead title={t('title')} />
+        {!known ? (
+          <ProblemState error={new Refused('notFound', '')} />
+        ) : isPending ? (
+          <Loading label={t('loading')} />
+        ) : (
+          <ProblemState error={error} onRetry={() => void refetch()} />
+        )}
+      </>
+    )
   return <Watch key={id} taskId={id} tape={data} isFetching={isFetching} onRenew={() => void refetch()} />
 }
 
@@ -74,7 +84,8 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
       : narrow
         ? 'timeline'
         : 'workbench'
-  const track = useMemo(() => trackOf(tape, pace, errorsOnly), [tape, pace, errorsOnly])
+  const scale = useMemo(() => trackOf(tape, pace, false), [tape, pace])
+  const track = useMemo(() => (errorsOnly ? trackOf(tape, pace, true) : scale), [tape, pace, errorsOnly, scale])
   const [first] = useState(() => {
     const at = Number(params.get('at'))
     return at > 0 ? tape.indexOf(at) : tape.first
@@ -185,6 +196,7 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
           </p>
         </ScreenHead>
         <section className="player" aria-label={t('player')}>
+          <h2 className="visually-hidden">{t('player')}</h2>
           <div className="player-line">
             <div className="player-buttons">
               <IconButton
@@ -257,12 +269,17 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
               >
                 {t(tape.errors.length ? 'errorsOnly' : 'noErrors')}
               </Button>
-              <Button small icon={<Link2 size={16} aria-hidden />} onClick={copyLink}>
+              <Button small icon={<Link2 size={16} aria-hidden />} title={t('copyLinkTitle')} onClick={copyLink}>
                 {t('copyLink')}
               </Button>
             </div>
           </div>
-          <Scrubber tape={tape} track={track} index={index} onSeek={seek} />
+          <Scrubber
+            tape={tape}
+            track={scale}
+            index={index}
+            onSeek={(next) => seek(errorsOnly ? track.indexes[placeOf(track, next)]! : next)}
+          />
         </section>
         {narrow ? (
           <Tabs
@@ -289,7 +306,9 @@ function Watch({ taskId, tape, isFetching, onRenew }: WatchProps) {
 
 /** A moment stands still: what ran then does not go on counting. */
 function standing(timeline: Timeline): Timeline {
+  const running = Object.values(timeline.calls).filter((call) => call.status === 'running')
+  if (running.length === 0) return timeline
   const calls = { ...timeline.calls }
-  for (const call of Object.values(calls)) if (call.status === 'running') calls[call.id] = { ...call, startedAt: null }
+  for (const call of running) calls[call.id] = { ...call, startedAt: null }
   return { ...timeline, calls }
 }

@@ -31,10 +31,11 @@ export function trackOf(tape: Tape, pace: Pace, errorsOnly: boolean): Track {
   } else {
     // The events of a step share its time.
     let from = 0
+    let begin = 0
     for (let at = 1; at <= positions.length; at++) {
       if (at < positions.length && tape.steps[at] === tape.steps[from]) continue
-      const begin = from === 0 ? 0 : positions[from - 1]! + TURN_MS / (at - from)
       for (let one = from; one < at; one++) positions[one] = begin + ((one - from) * TURN_MS) / (at - from)
+      begin += TURN_MS
       from = at
     }
   }

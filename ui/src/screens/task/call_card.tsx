@@ -103,7 +103,7 @@ export function CallCard({
         <div className="call-decide">
           <p className="call-waits">{t(call.status === 'in_doubt' ? 'call.doubt' : 'call.waits')}</p>
           <Suspense fallback={null}>
-            <Decide execution={call.id} />
+            <Decide execution={call.id} compact />
           </Suspense>
         </div>
       )}

@@ -33,11 +33,16 @@ const SUMS_MS = 2_000
 export function useTask(taskId: string, timeline: Timeline) {
   const { supabase } = useServed()
   const queries = useQueryClient()
-  const query = useQuery({
+  const query = useQuery<TaskRow | null>({
     queryKey: ['task', taskId],
     enabled: isId(taskId),
-    queryFn: async () =>
-      (await ask(supabase.from('tasks').select(COLUMNS).eq('id', taskId).maybeSingle())) as unknown as TaskRow | null,
+    // A stream of which Supabase no longer says that it is allowed stays open and brings nothing: that has to be seen.
+    refetchInterval: ({ state }) => (ENDED.has(timeline.status) ? false : state.status === 'error' ? 3_000 : 15_000),
+    retry: false,
+    queryFn: async ({ signal }) =>
+      (await ask(
+        supabase.from('tasks').select(COLUMNS).eq('id', taskId).retry(false).abortSignal(signal).maybeSingle(),
+      )) as unknown as TaskRow | null,
   })
   const { lastEvent, status } = timeline
   const readAt = useRef(0)

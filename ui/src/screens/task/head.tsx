@@ -25,11 +25,14 @@ import type { TaskRow } from './data'
 import { usePeople } from './data'
 import { UsageLine, UsagePanel } from './usage'
 
+/** How the timeline comes; `away`: the stream is open, and Supabase does not say that it may bring anything. */
+export type Shown = Connection | 'away'
+
 interface HeadProps {
   taskId: string
   timeline: Timeline
   task: TaskRow | null
-  connection: Connection
+  connection: Shown
   isMine: boolean
   onWrite: () => void
   onHelp: () => void
@@ -108,16 +111,17 @@ function WaitReason({ timeline }: { timeline: Timeline }) {
   return null
 }
 
-const LOOKS: Record<Connection, [LucideIcon, string]> = {
+const LOOKS: Record<Shown, [LucideIcon, string]> = {
   connecting: [RefreshCw, 'quiet'],
   live: [Radio, 'good'],
   polling: [RefreshCw, 'warn'],
   offline: [WifiOff, 'bad'],
   resting: [Pause, 'quiet'],
   ended: [Square, 'quiet'],
+  away: [WifiOff, 'bad'],
 }
 
-function ConnectionState({ connection, ended }: { connection: Connection; ended: boolean }) {
+function ConnectionState({ connection, ended }: { connection: Shown; ended: boolean }) {
   const { t } = useTranslation('task')
   const [Icon, tone] = LOOKS[connection]
   // Of a task that has ended nothing more comes; only that it cannot be reached is worth a word.

@@ -2,7 +2,7 @@ import { useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams, useSearchParams } from 'wouter'
 import { useServed } from '@/data/client'
-import { Refused } from '@/data/problem'
+import { problemOf, Refused } from '@/data/problem'
 import { Banner, Empty, Loading, ProblemState } from '@/kit/states'
 import { Tabs } from '@/kit/tabs'
 import { useTimeline } from '@/live/use_timeline'
@@ -10,7 +10,7 @@ import { useSession } from '@/session/session'
 import { Announce } from './announce'
 import { Composer } from './composer'
 import { isId, useTask } from './data'
-import { TaskHead } from './head'
+import { TaskHead, type Shown } from './head'
 import { Plan } from './plan'
 import { benchCalls, rowsOf } from './rows'
 import { RowStore, RowStoreContext } from './row_store'
@@ -36,8 +36,10 @@ function OneTask({ taskId }: { taskId: string }) {
   const { session } = useSession()
   const [search, setSearch] = useSearchParams()
   const followed = useTimeline(taskId)
-  const { timeline, streaming, connection, isComplete, noAccess } = followed
+  const { timeline, streaming, isComplete, received, noAccess } = followed
   const { data: task, error } = useTask(taskId, timeline)
+  const connection: Shown =
+    followed.connection === 'live' && problemOf(error).kind === 'unavailable' && error ? 'away' : followed.connection
   const store = useMemo(() => new RowStore(supabase), [supabase])
   const rows = useMemo(() => rowsOf(timeline, streaming), [timeline, streaming])
   const calls = useMemo(() => benchCalls(timeline), [timeline])
@@ -111,7 +113,7 @@ function OneTask({ taskId }: { taskId: string }) {
   )
   return (
     <RowStoreContext value={store}>
-      <div className="task" data-events={timeline.lastEvent} data-connection={connection}>
+      <div className="task" data-last-event={timeline.lastEvent} data-received={received} data-connection={connection}>
         <TaskHead
           taskId={taskId}
           timeline={timeline}

@@ -5,6 +5,8 @@ import { CONTROL } from './words'
 /** A line of the list: what happened, what is being said now, or how it ended. */
 export type Row = { key: string | number; entry: Entry } | { key: 'streaming' } | { key: 'end' }
 
+const WRITES = new Set(['file_write', 'file_edit'])
+
 /** What the list shows of a timeline, in order. */
 export function rowsOf(timeline: Timeline, streaming: Streaming | null): Row[] {
   const rows: Row[] = []
@@ -30,6 +32,9 @@ function isShown(entry: Entry, timeline: Timeline): boolean {
       return !ENDED.has(entry.status)
     case 'plan':
       return entry.title !== ''
+    case 'file':
+      // The card of a call that writes a file says so already.
+      return entry.removed || !WRITES.has(timeline.calls[entry.executionId ?? '']?.tool ?? '')
     case 'notice':
       return entry.text.trim() !== ''
     default:

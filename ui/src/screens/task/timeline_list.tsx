@@ -172,6 +172,7 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
   return (
     <FactsContext value={facts}>
       <div className="timeline-frame">
+        <h2 className="visually-hidden">{t('timeline.label')}</h2>
         <div ref={frame} className="timeline" role="region" aria-label={t('timeline.label')} tabIndex={0}>
           <div role="list" className="timeline-lines" style={{ height: virtual.getTotalSize() }}>
             {items.map((item) => {
