@@ -29,6 +29,11 @@ async def said(page: Page, words: str) -> None:
     await expect(page.locator(".notice").filter(has_text=words).first).to_be_visible()
 
 
+async def overhang(page: Page) -> int:
+    """By how many pixels the page is wider than the screen."""
+    return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
 async def test_an_operator_changes_agents_and_tools(site: Site, browser: Browser) -> None:
     stack = site.stack
     (ana,) = await team_of(stack, operator=True)
@@ -151,7 +156,7 @@ async def test_an_admin_governs_people_settings_and_the_record(site: Site, brows
     await page.get_by_role("dialog").get_by_label("Steps").fill("7")
     await page.get_by_role("dialog").get_by_role("button", name="Save").click()
     await expect(panel.get_by_text("Steps: 7")).to_be_visible()
-    assert await violations_in_both_themes(page) == []
+    assert await violations(page) == []
 
     await page.goto(f"{site.url}/admin/audit?resource=tenants&action=update")
     await expect(panel.locator("details")).to_have_count(2)
@@ -176,6 +181,11 @@ async def test_an_admin_governs_people_settings_and_the_record(site: Site, brows
     await expect(panel.get_by_text("The whole platform.")).to_be_visible()
     await expect(panel.get_by_role("heading", name="Queue")).to_be_visible()
     assert await violations_in_both_themes(page) == []
+    await page.set_viewport_size(PHONE)
+    for tab in ("Health", "Audit", "Configuration", "People", "Tools", "Agents"):
+        await page.get_by_role("tab", name=tab).click()
+        await expect(panel.locator(".card, table").first).to_be_visible()
+        assert await overhang(page) == 0
     assert await page.evaluate("window.__injected === undefined")
     assert page.complaints == []  # type: ignore[attr-defined]
     await page.context.close()
@@ -196,11 +206,12 @@ async def test_who_may_not_is_told_who_could(site: Site, browser: Browser) -> No
         ("audit", "The audit is for the admins of your team"),
         ("health", "admins see for their team and operators for all"),
         ("agents/00000000-0000-0000-0000-000000000000", "Not here"),
+        ("health", "Ask one of them."),
     ):
         await page.goto(f"{site.url}/admin/{path}")
         await expect(panel.get_by_text(words)).to_be_visible()
-        assert await violations(page) == []
-        assert await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        assert await overhang(page) == 0
+    assert await violations_in_both_themes(page) == []
     assert page.complaints == []  # type: ignore[attr-defined]
     await page.context.close()
 

@@ -108,6 +108,7 @@ export function AgentEditor({ agent, access }: { agent: AgentRow; access: Access
         fields={fields}
         access={access}
         disabled={!!locked}
+        catalogue={agent.tenant_id === null}
         wrong={attempted && 'wrong' in read ? read.wrong : new Set()}
         onChange={(next) => keep({ fields: next, base })}
       />

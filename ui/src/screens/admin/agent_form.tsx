@@ -10,12 +10,13 @@ interface AgentFormProps {
   fields: AgentFields
   access: Access
   disabled: boolean
+  catalogue?: boolean
   wrong: ReadonlySet<WrongField>
   onChange: (fields: AgentFields) => void
 }
 
 /** Everything that an agent is made of. */
-export function AgentForm({ fields, access, disabled, wrong, onChange }: AgentFormProps) {
+export function AgentForm({ fields, access, disabled, catalogue = false, wrong, onChange }: AgentFormProps) {
   const { t } = useTranslation('admin')
   const set = (part: Partial<AgentFields>) => onChange({ ...fields, ...part })
   const text = (name: 'name' | 'model_name' | 'temperature' | 'max_tokens' | 'memory_limit') => (
@@ -87,7 +88,7 @@ export function AgentForm({ fields, access, disabled, wrong, onChange }: AgentFo
         </div>
       </Card>
       <Card>
-        <AgentTools fields={fields} access={access} disabled={disabled} onChange={set} />
+        <AgentTools fields={fields} access={access} disabled={disabled} catalogue={catalogue} onChange={set} />
       </Card>
       <Card title={t('agents.modelTitle')}>
         <div className="admin-fields">

@@ -11,11 +11,13 @@ interface AgentToolsProps {
   fields: AgentFields
   access: Access
   disabled: boolean
+  /** Whether the agent belongs to the catalogue, which is the operators'. */
+  catalogue: boolean
   onChange: (part: Partial<AgentFields>) => void
 }
 
 /** Which tools an agent has, and which dangerous ones it may use without asking. */
-export function AgentTools({ fields, access, disabled, onChange }: AgentToolsProps) {
+export function AgentTools({ fields, access, disabled, catalogue, onChange }: AgentToolsProps) {
   const { t } = useTranslation('admin')
   const { data: tools, error } = useTools()
   if (!tools) return error ? <ProblemLine error={error} /> : <Loading />
@@ -29,7 +31,7 @@ export function AgentTools({ fields, access, disabled, onChange }: AgentToolsPro
     const has = fields.tools_enabled.includes(name)
     const stands = fields.standing_permissions.includes(name)
     // In an agent that others use, they stand for other people's approvals.
-    const mayStand = !fields.is_public || access.is_admin || access.is_operator || stands
+    const mayStand = !fields.is_public || stands || (catalogue ? access.is_operator : access.is_admin)
     return (
       <div key={name} className="choice-line">
         <label className="choice-main">

@@ -181,11 +181,13 @@ function AuditEntry({ row, onRow }: { row: AuditRow; onRow: (id: string) => void
         <span className="admin-quiet">#{row.chain_seq}</span>
       </summary>
       <div className="audit-more">
-        <Changes
-          before={(row.old_values ?? {}) as Json}
-          after={(row.action === 'delete' ? {} : (row.new_values ?? {})) as Json}
-          label={t('audit.values')}
-        />
+        {(row.old_values || row.new_values) && (
+          <Changes
+            before={(row.old_values ?? {}) as Json}
+            after={(row.action === 'delete' ? {} : (row.new_values ?? {})) as Json}
+            label={t('audit.values')}
+          />
+        )}
         <Facts>
           {row.resource_id && (
             <Fact name={t('audit.filter.row')}>

@@ -10,7 +10,7 @@ import { ExactText, ExactWord } from '@/kit/exact_text'
 import { hiddenCount } from '@/kit/exact'
 import { inexactNumber } from '@/kit/form_draft'
 import { Badge } from '@/kit/status'
-import { OPEN, type Call, type Decision } from './calls'
+import type { Call, Decision } from './calls'
 
 const LEVELS = {
   safe: [ShieldCheck, 'good'],
@@ -111,7 +111,7 @@ function DecisionLine({ decision }: { decision: Decision }) {
 /** What the arguments are, or were, and what the agent had asked for, where a person edited them. */
 export function Arguments({ call }: { call: Call }) {
   const { t } = useTranslation('approvals')
-  const label = OPEN.includes(call.status) ? t('arguments') : t('argumentsRan')
+  const label = call.status === 'awaiting_approval' ? t('arguments') : t('argumentsRan')
   const inexact = inexactNumber(call.arguments_text)
   return (
     <section className="decide-part">
