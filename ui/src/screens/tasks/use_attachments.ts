@@ -1,4 +1,4 @@
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore, type ClipboardEvent } from 'react'
 import { useServed } from '@/data/client'
 import { useToken, type Access } from '@/session/session'
@@ -35,25 +35,36 @@ export function useAttachments(access: Access): Attachments {
   const posted = useSyncExternalStore(outbox.subscribe, outbox.snapshot)
   const [folders, setFolders] = useState<string[]>([])
   const [isOver, setIsOver] = useState(false)
-  const { data: limit } = useQuery({
-    queryKey: ['file_upload_max_size'],
-    staleTime: 60_000,
-    queryFn: async () => {
-      const { data, error } = await supabase
-        .from('system_config')
-        .select('config_value')
-        .eq('config_key', 'file_upload_max_size')
-        .maybeSingle()
-      if (error) throw error
-      return Number(data?.config_value) || DEFAULT_LIMIT_BYTES
-    },
-  })
+  const queries = useQueryClient()
+  const limits = useMemo(
+    () => ({
+      queryKey: ['file_upload_max_size'],
+      staleTime: 60_000,
+      // Nobody waits with their files for a connection: without one the usual limit is taken, and the database asks again.
+      networkMode: 'always' as const,
+      retry: false,
+      queryFn: async () => {
+        const { data, error } = await supabase
+          .from('system_config')
+          .select('config_value')
+          .eq('config_key', 'file_upload_max_size')
+          .maybeSingle()
+        if (error) throw error
+        return Number(data?.config_value) || DEFAULT_LIMIT_BYTES
+      },
+    }),
+    [supabase],
+  )
+  useQuery(limits)
   const add = useCallback(
     (files: File[]) => {
       setFolders([])
-      void outbox.add(files, limit ?? DEFAULT_LIMIT_BYTES)
+      void queries
+        .ensureQueryData(limits)
+        .catch(() => DEFAULT_LIMIT_BYTES)
+        .then((limit) => outbox.add(files, limit))
     },
-    [outbox, limit],
+    [outbox, queries, limits],
   )
   useEffect(() => outbox.retryAll(), [outbox])
   useEffect(() => {
