@@ -1,4 +1,4 @@
-import { useMemo, useRef, useState } from 'react'
+import { useMemo, useRef, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams, useSearchParams } from 'wouter'
 import { useServed } from '@/data/client'
@@ -24,7 +24,12 @@ import './task.css'
 /** A task, live: where it is, what happened, and what it does now. */
 export default function Task() {
   const { id = '' } = useParams<{ id: string }>()
-  if (!isId(id)) return <ProblemState error={new Refused('notFound', '')} />
+  if (!isId(id))
+    return (
+      <Instead>
+        <ProblemState error={new Refused('notFound', '')} />
+      </Instead>
+    )
   return <OneTask key={id} taskId={id} />
 }
 
@@ -71,18 +76,22 @@ function OneTask({ taskId }: { taskId: string }) {
   }
   useShortcuts({ list, write, help: () => setHelps(true) })
 
-  if (noAccess === 'signedOut') return <ProblemState error={new Refused('signedOut', '')} />
-  if (noAccess === 'notFound' && !timeline.lastEvent) return <ProblemState error={new Refused('notFound', '')} />
-  if (noAccess === 'notFound')
+  if (noAccess === 'notFound' && timeline.lastEvent)
     return (
-      <Empty title={t('removed')}>
-        <p>{t('removedText')}</p>
-        <Link href="/tasks">{t('toTasks')}</Link>
-      </Empty>
+      <Instead>
+        <Empty title={t('removed')}>
+          <p>{t('removedText')}</p>
+          <Link href="/tasks">{t('toTasks')}</Link>
+        </Empty>
+      </Instead>
     )
-  if (!timeline.lastEvent && connection === 'offline')
-    return <ProblemState error={error ?? new Refused('unavailable', '')} />
-  if (!timeline.lastEvent || (!isComplete && rows.length < 2)) return <Loading label={t('loading')} />
+  const problem = noAccess
+    ? new Refused(noAccess, '')
+    : !timeline.lastEvent && connection === 'offline'
+      ? (error ?? new Refused('unavailable', ''))
+      : null
+  if (problem || !timeline.lastEvent || (!isComplete && rows.length < 2))
+    return <Instead>{problem ? <ProblemState error={problem} /> : <Loading label={t('loading')} />}</Instead>
 
   const isMine = !!task && task.user_id === session?.user.id
   const timelinePart = (
@@ -154,5 +163,16 @@ function OneTask({ taskId }: { taskId: string }) {
         <Shortcuts open={helps} onOpenChange={setHelps} />
       </div>
     </RowStoreContext>
+  )
+}
+
+/** What stands in the place of the screen has its title, too. */
+function Instead({ children }: { children: ReactNode }) {
+  const { t } = useTranslation('task')
+  return (
+    <>
+      <h1 className="visually-hidden">{t('timeline.prompt')}</h1>
+      {children}
+    </>
   )
 }
