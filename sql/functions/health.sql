@@ -102,7 +102,7 @@ comment on function public.runtime_status() is
 create or replace function private.problem(p_code text) returns jsonb
 language sql immutable set search_path = pg_catalog, pg_temp as $$
   select jsonb_build_object('problem', p_code, 'remedy', case p_code
-    when 'no_worker' then 'No worker runs: start one with `agent-runtime worker`.'
+    when 'no_worker' then 'No worker runs: start one with `agent-runtime run`.'
     when 'worker_lost' then 'It has not been heard of for a minute: look at its machine and its log. Its tasks go to another worker by themselves.'
     when 'no_report' then 'It has not said how its model server is: it is of an older release, or has just begun.'
     when 'model_unreachable' then 'Its model server does not answer: start Ollama there, or set ollama_base_url in the configuration.'

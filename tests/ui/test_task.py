@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import psycopg
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import a_tool_that_asks, new_person, take, worker_connection
@@ -198,4 +199,30 @@ async def test_what_an_agent_writes_is_only_ever_shown(site: Site, browser: Brow
         assert await page.evaluate("window.__injected") is None
         assert not [url for url in requests if ELSEWHERE in url or not url.startswith((site.url, "blob:", "data:"))]
         assert page.complaints == []  # type: ignore[attr-defined]
+        await page.context.close()
+
+
+async def test_an_end_between_the_row_and_its_events_brings_the_answer(site: Site, browser: Browser) -> None:
+    me = await new_person(site.stack)
+    async with Person(me, keep=False) as person, await worker_connection(site.stack) as connection:
+        task = await person.submit("Be quick")
+        work = await take(connection, task.id)
+        page = await site.open(browser, me, "/account")
+        ended = asyncio.Event()
+
+        async def answered_before(route: Route) -> None:
+            answer = await route.fetch()
+            if not ended.is_set():
+                await work.settle("completed", answer="Here it is.")
+                ended.set()
+            await route.fulfill(response=answer)
+
+        async def streamed_after(route: Route) -> None:
+            await ended.wait()
+            await route.continue_()
+
+        await page.route("**/rest/v1/tasks?*agents*", answered_before)
+        await page.route("**/live/**", streamed_after)
+        await page.goto(f"{site.url}/tasks/{task.id}")
+        await expect(page.get_by_text("Here it is.").first).to_be_visible()
         await page.context.close()

@@ -25,7 +25,7 @@ export const common: Same<typeof english> = {
     tasks: 'Tareas',
     approvals: 'Aprobaciones',
     files: 'Archivos',
-    admin: 'Administración',
+    admin: 'Admin',
     account: 'Cuenta',
   },
   theme: { label: 'Tema', system: 'Como el sistema', light: 'Claro', dark: 'Oscuro' },

@@ -62,6 +62,11 @@ export function useTask(taskId: string, timeline: Timeline) {
     const timer = setTimeout(read, ENDED.has(status) ? 0 : Math.max(0, readAt.current + SUMS_MS - Date.now()))
     return () => clearTimeout(timer)
   }, [queries, taskId, lastEvent, status])
+  // It was read before the end that the events tell of.
+  const isBehind = ENDED.has(status) && !!query.data && !ENDED.has(query.data.status)
+  useEffect(() => {
+    if (isBehind) void queries.invalidateQueries({ queryKey: ['task', taskId], exact: true })
+  }, [queries, taskId, isBehind])
   return query
 }
 
