@@ -169,8 +169,8 @@ async def _look_into_the_report(page: Page, task: str) -> None:
     await page.get_by_role("link", name=re.compile("report.md")).first.click()
     await expect(page.get_by_role("cell", name="4920.42")).to_be_visible()
     async with page.expect_download() as download:
-        await expect(page.get_by_role("button", name="Download report.md").first).to_be_visible()
-        await page.get_by_role("button", name="Download report.md").first.click()
+        await expect(page.get_by_role("button", name="Download", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="Download", exact=True).click()
     saved = await (await download.value).path()
     assert saved.read_text().startswith("# Rentals")
 

@@ -240,7 +240,7 @@ async def test_the_list_filters_pages_acts_and_follows(site: Site, browser: Brow
     await expect(page.get_by_role("listitem")).to_have_count(50)
     await page.get_by_role("button", name="Show more").click()
     await expect(page.get_by_role("listitem")).to_have_count(53)
-    assert len(set(await page.locator(".task-title").evaluate_all("all => all.map(one => one.href)"))) == 53
+    assert len(set(await page.locator(".item-title").evaluate_all("all => all.map(one => one.href)"))) == 53
 
     # What happens is seen without a reload.
     row = page.locator(f'li:has(a[href="/tasks/{waits.id}"])')

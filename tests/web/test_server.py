@@ -17,7 +17,7 @@ from agent_runtime import __version__
 from agent_runtime.errors import ConfigError
 from agent_runtime.person import auth
 from agent_runtime.person.client import Person
-from agent_runtime.web import assets
+from agent_runtime.web import assets, stamp
 from agent_runtime.web.settings import WebSettings, is_secret_key, load_web_settings
 from tests.e2e.desk import PASSWORD
 from tests.web.live import server, watching
@@ -105,18 +105,19 @@ async def test_without_a_bundle_every_page_says_how_to_make_it(stack: Stack) -> 
         assert (await http.get("/config.json")).json()["build"] is None
 
 
-def test_a_bundle_of_other_sources_is_refused_with_the_remedy(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(assets, "_stamper", lambda: lambda folder: "00ff" if folder == tmp_path else "")
-    assets.require_fresh(tmp_path, bundle)
-    (bundle / "stamp.json").write_text('{"stamp": "0000"}')
+def test_a_bundle_of_other_sources_is_refused_with_the_remedy(bundle: Path, tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "main.tsx").write_text("one")
+    (bundle / stamp.FILE).write_text(json.dumps({"stamp": stamp.of_sources(sources)}))
+    assets.require_fresh(sources, bundle)
+    (sources / "main.tsx").write_text("two")
     with pytest.raises(ConfigError, match="make ui") as refused:
-        assets.require_fresh(tmp_path, bundle)
+        assets.require_fresh(sources, bundle)
     assert "\n" not in str(refused.value)
-    (bundle / "stamp.json").unlink()
+    (bundle / stamp.FILE).unlink()
     with pytest.raises(ConfigError, match="make ui"):
-        assets.require_fresh(tmp_path, bundle)
+        assets.require_fresh(sources, bundle)
 
 
 async def test_the_browser_is_told_what_it_needs_and_every_answer_is_strict(stack: Stack, bundle: Path) -> None:
