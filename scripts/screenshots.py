@@ -7,16 +7,19 @@ the states that do not last (an approval that waits, a question, a running step)
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Error as BrowserError
 from rich.console import Console
 from rich.progress import Progress
 
@@ -27,6 +30,7 @@ from agent_runtime.person.session import Session
 from agent_runtime.toolbox.browser import find_chromium
 from tests.e2e.desk import new_person, take, worker_connection
 from tests.ui.conftest import DESKTOP, FLAGS, PHONE, Site, serving
+from tests.ui.telling import advanced, planned, told
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images" / "ui"
@@ -42,7 +46,10 @@ class Scene:
     finished: UUID
     running: UUID
     approval: UUID
+    """The call that waits."""
     report: str
+    moment: int
+    """An event in the middle of the finished run."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,6 @@ class Shot:
     path: Callable[[Scene], str]
     shows: str
     signed_in: bool = True
-    do: Callable[[Page], Awaitable[object]] | None = None
 
 
 async def main() -> int:
@@ -95,35 +101,43 @@ async def _prepare(site: Site) -> Scene:
         worker = await stack.start_worker()
         finished = await ana.submit("What do these rentals show?", [ROOT / "examples" / "bike-rentals.csv"])
         summary = await ana.submit("Summarise how durable a task is", [ROOT / "docs" / "durability.md"])
-        for task in (finished, summary):
-            await follow_as(ana, task.id, as_json=True)
+        with contextlib.redirect_stdout(io.StringIO()):
+            for task in (finished, summary):
+                await follow_as(ana, task.id, as_json=True)
         await worker.stop()
         async with await worker_connection(stack) as connection:
             approval = await _an_approval(ana, connection)
             await _a_question(ana, connection)
             await _what_ended_otherwise(ana, connection)
             running = await _a_running_step(ana, connection)
+        # In place of the hands that led those tasks, a worker that says how it is.
+        with psycopg.connect(stack.database_url) as owner:
+            owner.execute("delete from workers where host = 'test'")
+        await stack.start_worker()
         files = await ana.files(finished.id)
+        events = await ana.events(finished.id)
     report = next(str(file.id) for file in files if file.filename == "report.md")
-    return Scene(site, session, finished.id, running, approval, report)
+    moment = events[len(events) // 2].id
+    return Scene(site, session, finished.id, running, approval, report, moment)
 
 
 async def _an_approval(person: Person, worker: Connection) -> UUID:
+    """The call's id."""
     task = await person.submit("Publish the report on our server", agent="Careful", priority=4)
     work = await take(worker, task.id)
-    await work.do("plan_set", effect=_plan("Check the report", "Copy it to the server", "Confirm"))
-    await work.turn(
-        _call("shell_exec", command="rsync -av report.md deploy@server.example:/srv/www/reports/"),
+    await planned(work, "Check the report", "Copy it to the server", "Confirm")
+    (execution,) = await work.turn(
+        {"name": "shell_exec", "arguments": {"command": "rsync -av report.md deploy@server.example:/srv/www/reports/"}},
         content="The report is checked. I would now copy it to the server, which replaces the one of last month.",
     )
     await work.suspend("approval")
-    return task.id
+    return UUID(execution)
 
 
 async def _a_question(person: Person, worker: Connection) -> None:
     task = await person.submit("Compare the two offers and recommend one", priority=3)
     work = await take(worker, task.id)
-    await work.do("message_ask", {"question": "Does the price matter more to you than the delivery time?"})
+    await told(work, "message_ask", {"question": "Does the price matter more to you than the delivery time?"}, "asked")
     await work.suspend("answer")
 
 
@@ -135,33 +149,35 @@ async def _what_ended_otherwise(person: Person, worker: Connection) -> None:
 
 
 async def _a_running_step(person: Person, worker: Connection) -> UUID:
-    task = await person.submit("Profile the log files of this week and chart the errors per hour")
+    task = await person.submit("Chart this week's errors per hour from the log files")
     work = await take(worker, task.id)
-    await work.do("plan_set", effect=_plan("Read the logs", "Count errors", "Draw the chart", "Write the report"))
-    await work.do("file_list", {"path": "."})
-    await work.do("plan_advance", effect={"kind": "plan_advance"})
+    await planned(work, "Read the logs", "Count the errors", "Draw the chart", "Write the report")
+    listing = "logs/api.log 4.1 MB\nlogs/worker.log 2.7 MB\nlogs/web.log 1.2 MB"
+    await told(work, "file_list", {"path": "logs"}, listing, says="I see what is there first.")
+    await advanced(work)
+    counted = "exit code 0\nstdout:\n" + "\n".join(f"{hour:02}:00 {count:5}" for hour, count in _ERRORS)
+    command = {"command": "python3 count_errors.py logs/ --per hour"}
+    await told(work, "shell_exec", command, counted, {"exit_code": 0}, says="Now the errors of **each hour**.")
+    await advanced(work)
+    script = "import csv\n\nfrom chart import bars\n\nbars(csv.DictReader(open('errors.csv')), 'errors.svg')\n"
+    arguments = {"path": "draw.py", "content": script}
     (execution,) = await work.turn(
-        _call("shell_exec", command="python3 count_errors.py logs/ --per hour"), content="Now the errors of each hour."
+        {"name": "file_write", "arguments": arguments}, content="Most errors fall between 9 and 11. I draw them."
     )
     await work.start(execution)
     return task.id
 
 
-def _plan(*phases: str) -> dict[str, Any]:
-    return {"kind": "plan", "phases": list(phases)}
-
-
-def _call(name: str, **arguments: Any) -> dict[str, Any]:
-    return {"name": name, "arguments": arguments}
+_ERRORS = [(7, 12), (8, 31), (9, 240), (10, 388), (11, 197), (12, 44), (13, 29), (14, 18)]
 
 
 SHOTS = [
     Shot("sign-in", lambda _: "/tasks", "h1", signed_in=False),
     Shot("tasks", lambda _: "/tasks", "text=Publish the report"),
-    Shot("task-live", lambda scene: f"/tasks/{scene.running}", "text=count_errors"),
+    Shot("task-live", lambda scene: f"/tasks/{scene.running}", "text=draw.py"),
     Shot("task-finished", lambda scene: f"/tasks/{scene.finished}", "text=report.md"),
-    Shot("replay", lambda scene: f"/tasks/{scene.finished}/replay", "role=slider"),
-    Shot("approvals", lambda _: "/approvals", "text=rsync"),
+    Shot("replay", lambda scene: f"/tasks/{scene.finished}/replay?at={scene.moment}", "role=slider"),
+    Shot("approvals", lambda scene: f"/approvals/{scene.approval}", "text=rsync"),
     Shot("files", lambda _: "/files", "text=report.md"),
     Shot("file", lambda scene: f"/tasks/{scene.finished}/files/{scene.report}", "text=revenue_eur"),
     Shot("admin-agents", lambda _: "/admin/agents", "text=Careful"),
@@ -185,10 +201,11 @@ async def _take_all(browser: Browser, scene: Scene) -> list[str]:
                 page = await scene.site.open(browser, person, shot.path(scene), theme=theme, viewport=viewport)
                 try:
                     await page.locator(shot.shows).first.wait_for()
-                    await page.wait_for_load_state("networkidle", timeout=3_000)
-                except Exception as error:  # the page lacks what it has to show, or is never quiet
-                    if "networkidle" not in str(error):
-                        missing.append(f"{shot.name} ({look}): {str(error).splitlines()[0]}")
+                except BrowserError as error:
+                    missing.append(f"{shot.name} ({look}): {str(error).splitlines()[0]}")
+                # A screen with a live stream is never quiet.
+                with contextlib.suppress(BrowserError):
+                    await page.wait_for_load_state("networkidle", timeout=1_500)
                 await page.screenshot(path=IMAGES / f"{shot.name}-{look}.png", animations="disabled")
                 await page.context.close()
                 progress.advance(bar)
