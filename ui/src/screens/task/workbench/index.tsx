@@ -123,7 +123,8 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
                 taskId,
                 call,
                 args,
-                data: detail?.data ?? null,
+                // In a replay the row tells more than was known at the moment.
+                data: isOver ? (detail?.data ?? null) : null,
                 content: content ?? null,
                 files,
               })}
