@@ -243,14 +243,11 @@ def test_what_screens_do_commands_do(
         (operator, ["tenants", "limits", slug], 2, "give each limit as in --limit steps=50, or --clear"),
         (operator, ["tenants", "limits", slug, "--clear", "--limit", "steps=1"], 2, "or --clear for none"),
         (operator, ["tenants", "limits", slug, "--limit", "steps=many"], 2, "give a name and a number"),
-        (operator, ["tenants", "limits", slug, "--limit", "steps=0"], 2, "limit steps is a number above 0"),
         (operator, ["tenants", "limits", slug, "--limit", "legs=4"], 2, 'there is no limit "legs"; there are: steps'),
         (operator, ["tenants", "limits", slug[:-1], "--clear"], 2, "there is no tenant"),
         (operator, ["tenants", "limits", str(uuid.uuid4()), "--clear"], 2, "there is no tenant"),
         (user, ["agents", "publish", name, "--as", "Mine"], 1, "only an operator of the platform"),
-        (operator, ["agents", "publish", "Nobody's"], 2, "there is no agent"),
         (operator, ["agents", "publish", name], 1, f'the catalogue has an agent named "{name}" already'),
-        (operator, ["agents", "publish", name, "--as", "x" * 256], 2, "is not within 1 to 255 characters"),
     ):
         refused, out, error = run(who, *arguments)
         assert (refused, out, error.count("\n"), said in error) == (code, "", 1, True), (arguments, error)
