@@ -1,8 +1,7 @@
-"""`agent-runtime agents`: list, show, edit and copy them."""
+"""`agent-runtime agents`: list, show, edit, copy and publish them."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from agent_runtime.cli import app
 from agent_runtime.cli.acting import as_person
+from agent_runtime.cli.limits import parse_limits
 from agent_runtime.cli.output import clean, make_console, one_line, print_json, print_table
 from agent_runtime.errors import InvalidInput
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agent_runtime.person.client import Person
     from agent_runtime.person.platform import FullAgentRow
 
-agents = typer.Typer(name="agents", help="The agents: list, show, edit and copy them.", no_args_is_help=True)
+agents = typer.Typer(name="agents", help="The agents: list, show, edit, copy and publish them.", no_args_is_help=True)
 app.add_typer(agents)
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -94,7 +94,7 @@ def edit(
         "is_active": active,
     }
     changes: dict[str, Any] = {column: value for column, value in given.items() if value is not None}
-    limits = None if limit is None else {} if limit == ["none"] else _limits(limit)
+    limits = None if limit is None else {} if limit == ["none"] else parse_limits(limit)
     if not changes and limits is None:
         raise InvalidInput("nothing to change: `agent-runtime agents edit --help` lists what can be")
 
@@ -123,6 +123,25 @@ def clone(
     _tell(as_person(copy), "is yours", as_json)
 
 
+@agents.command(epilog="Example: agent-runtime agents publish 'My analyst' --as Analyst")
+def publish(
+    name: Name,
+    published: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Its name there; else the same.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put a copy of an agent into the catalogue, where everybody can use it, as an operator.
+
+    Standing permissions stay behind.
+    """
+
+    async def put(person: Person) -> FullAgentRow:
+        return await person.platform.publish_agent(await person.platform.agent(name), published)
+
+    _tell(as_person(put), "is in the catalogue", as_json)
+
+
 def _facts(agent: FullAgentRow) -> list[tuple[str, str]]:
     whose = "the catalogue's" if agent.tenant_id is None else "shared" if agent.is_public else "private"
     limits = ", ".join(f"{key} {value}" for key, value in agent.configuration.get("limits", {}).items())
@@ -137,17 +156,6 @@ def _facts(agent: FullAgentRow) -> list[tuple[str, str]]:
         ("standing permissions", ", ".join(agent.standing_permissions) or "none"),
         ("limits", limits or "none of its own"),
     ]
-
-
-def _limits(given: list[str]) -> dict[str, float]:
-    limits = {}
-    for one in given:
-        key, _, number = one.partition("=")
-        try:
-            limits[key.strip()] = json.loads(number)
-        except ValueError:
-            raise InvalidInput(f"--limit {one_line(one, 60)!r} is not NAME=NUMBER, as steps=50") from None
-    return limits
 
 
 def _tell(agent: FullAgentRow, what: str, as_json: bool) -> None:

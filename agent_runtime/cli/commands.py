@@ -20,6 +20,7 @@ from agent_runtime.cli import run as run
 from agent_runtime.cli import serve as serve
 from agent_runtime.cli import submit as submit
 from agent_runtime.cli import tasks as tasks
+from agent_runtime.cli import tenants as tenants
 from agent_runtime.cli import tools as tools
 from agent_runtime.cli import up as up
 from agent_runtime.cli import vault as vault

@@ -57,6 +57,25 @@ def list_members(as_json: Json = False) -> None:
     print_table(make_console(), ("address", "role", "state", "id"), rows, empty="Nobody is here.")
 
 
+@members.command(epilog="Example: agent-runtime members me --json")
+def me(as_json: Json = False) -> None:
+    """Show who you are: name, address, team, role, and whether you are an operator of the platform."""
+    access = as_person(lambda person: person.platform.access())
+    if as_json:
+        print_json(access)
+        return
+    at_home = access.tenant_id == access.home_tenant_id
+    rows = (
+        ("name", access.full_name or ""),
+        ("address", access.email),
+        ("team", f"{access.tenant_name}, your own" if at_home else access.tenant_name),
+        ("role", access.role),
+        ("operator of the platform", "yes" if access.is_operator else "no"),
+        ("id", str(access.user_id)),
+    )
+    print_table(make_console(), ("you", ""), rows, empty="")
+
+
 @members.command(epilog="Example: agent-runtime members invite ana@example.org --role user")
 def invite(
     email: Annotated[str, typer.Argument(help="The person's e-mail address.", show_default=False)],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,8 @@ import typer
 
 from agent_runtime.cli import app
 from agent_runtime.cli.acting import as_person, parse_id, say_if_nobody_works
-from agent_runtime.cli.output import make_console, one_line, print_json
+from agent_runtime.cli.limits import parse_limits
+from agent_runtime.cli.output import make_console, one_line, print_json, task_state, time_text
 from agent_runtime.cli.watch import exit_code, follow, follow_as
 from agent_runtime.errors import InvalidInput
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # The database refuses over 256 KiB; this only keeps an endless stream out of memory.
 _MOST_PROMPT_CHARACTERS = 4_000_000
+_DAY = timedelta(days=1)
 
 
 @app.command(epilog="Example: agent-runtime submit 'Which month sold best?' --file sales.csv --wait")
@@ -38,6 +40,10 @@ def submit(
         list[str] | None,
         typer.Option(metavar="NAME=NUMBER", help="A bound of this task, such as steps=20; may be given several times."),
     ] = None,
+    not_before: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Start it then: 2030-12-31T08:00, in the local zone or as +02:00 says."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch it to its end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The task as JSON.")] = False,
 ) -> None:
@@ -46,7 +52,8 @@ def submit(
     With --wait it exits with 0 when the task is completed, with 1 when it failed or was cancelled.
     """
     words = _prompt(prompt)
-    limits = _limits(limit or [])
+    limits = parse_limits(limit or [])
+    run_after = _moment(not_before)
     in_conversation = parse_id(conversation, "conversation", shown_by="tasks show") if conversation else None
 
     async def work(person: Person) -> TaskRow:
@@ -59,7 +66,9 @@ def submit(
             conversation=in_conversation,
             idempotency_key=key,
             limits=limits,
+            run_after=run_after,
         )
+        _say_if_past(task, run_after)
         return await _after(person, task, wait=wait, as_json=as_json)
 
     task = as_person(work)
@@ -74,19 +83,25 @@ def _prompt(given: str) -> str:
     return words
 
 
-def _limits(given: list[str]) -> dict[str, float]:
-    """Which names there are, the database says."""
-    limits: dict[str, float] = {}
-    for one in given:
-        name, _, number = one.partition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        if not name.strip() or not math.isfinite(value):
-            raise InvalidInput(f"--limit {one_line(one, 60)}: give a name and a number, as in --limit steps=20")
-        limits[name.strip()] = int(value) if value.is_integer() else value
-    return limits
+def _moment(given: str | None) -> datetime | None:
+    """In UTC. A time without a zone is the local one's."""
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given.strip()).astimezone(UTC)
+        # At the calendar's ends there is no such moment in another zone, where it would be shown.
+        _ = moment - _DAY, moment + _DAY
+    except (ValueError, OverflowError):
+        raise InvalidInput(
+            f"--not-before {one_line(given, 60)!r} is no time: give it as 2030-12-31T08:00, with +02:00 for a zone"
+        ) from None
+    return moment
+
+
+def _say_if_past(task: TaskRow, wanted: datetime | None) -> None:
+    # By the database's clock, since that one decided.
+    if wanted and task.status == "pending" and task.run_after is None and wanted <= task.created_at:
+        make_console(stderr=True).print(f"{time_text(wanted)} is over: the task starts at once.")
 
 
 async def _after(person: Person, task: TaskRow, *, wait: bool, as_json: bool) -> TaskRow:
@@ -94,7 +109,7 @@ async def _after(person: Person, task: TaskRow, *, wait: bool, as_json: bool) ->
         if as_json:
             print_json(task)
         else:
-            make_console().print(f"Task {task.id} is {task.status}.\nWatch it with: agent-runtime watch {task.id}")
+            make_console().print(f"Task {task.id} is {task_state(task)}.\nWatch it with: agent-runtime watch {task.id}")
         await say_if_nobody_works(person, make_console(stderr=True))
         return task
     if not as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -131,10 +132,12 @@ class Person:
         conversation: UUID | None = None,
         idempotency_key: str | None = None,
         limits: dict[str, Any] | None = None,
+        run_after: datetime | None = None,
     ) -> TaskRow:
         """File a task, with its files. Either all of it is there afterwards or nothing.
 
-        The same `idempotency_key` gives the same task. Raises `InvalidInput` (empty or too long prompt, a file that
+        It is not started before `run_after`, which has a zone; when that is over, at once. The same `idempotency_key`
+        gives the same task. Raises `InvalidInput` (empty or too long prompt, a file that
         cannot be read or is over the limit, priority not within 1 to 5) and `NotFound` (agent, conversation).
         """
         if not prompt.strip():
@@ -154,6 +157,7 @@ class Person:
                 "p_task": str(task_id),
                 "p_files": rows,
                 "p_limits": limits or {},
+                "p_run_after": run_after.isoformat() if run_after else None,
                 "p_idempotency_key": idempotency_key or str(task_id),
             }
         )

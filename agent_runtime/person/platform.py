@@ -79,6 +79,18 @@ class FullAgentRow(AgentRow):
     """None: the platform's catalogue."""
 
 
+class TenantRow(_Row):
+    """A tenant as an operator may see it."""
+
+    id: UUID
+    slug: str
+    name: str
+    members: int | None = None
+    """None where only its limits were asked for."""
+    limits: dict[str, Any] = Field(default_factory=dict)
+    created_at: Time
+
+
 class Platform:
     """Given by `Person.platform`. Methods raise `Denied`, `NotFound`, `IllegalTransition` and `InvalidInput`."""
 
@@ -124,6 +136,29 @@ class Platform:
     async def clone_agent(self, agent: FullAgentRow, name: str) -> FullAgentRow:
         """A copy of one's own."""
         return FullAgentRow.model_validate(await self._call("clone_agent", {"p_agent": str(agent.id), "p_name": name}))
+
+    async def publish_agent(self, agent: FullAgentRow, name: str | None = None) -> FullAgentRow:
+        """An operator puts a copy into the catalogue, under the same name or another."""
+        return FullAgentRow.model_validate(
+            await self._call("publish_agent", {"p_agent": str(agent.id), "p_name": name})
+        )
+
+    async def tenants(self, search: str | None = None, *, limit: int = 100) -> list[TenantRow]:
+        """By slug, for an operator: those whose slug begins with `search` or whose name holds it."""
+        rows = await self._call("platform_tenants", {"p_search": search, "p_limit": limit})
+        return [TenantRow.model_validate(row) for row in rows]
+
+    async def tenant(self, slug: str) -> TenantRow:
+        """By its slug, for an operator."""
+        for tenant in await self.tenants(slug, limit=_AT_ONCE):
+            if tenant.slug == slug.strip().lower():
+                return tenant
+        raise NotFound(f"there is no tenant {slug[:100]!r}: `agent-runtime tenants list` shows them")
+
+    async def set_tenant_limits(self, tenant: UUID, limits: dict[str, float]) -> TenantRow:
+        """An operator sets all limits of a tenant, by name; none when there are none."""
+        row = await self._call("set_tenant_limits", {"p_tenant": str(tenant), "p_limits": limits})
+        return TenantRow.model_validate({**row, "limits": row["settings"].get("limits", {})})
 
     async def tool(self, name: str) -> ToolRow:
         """By its name."""

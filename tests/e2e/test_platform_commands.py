@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_agents_are_shown_edited_and_copied(
         (["--temperature", "3"], "temperature 3.00 is not between 0 and 2"),
         (["--tool", "fly"], "there is no tool named fly"),
         (["--limit", "steps=0"], "limit steps is a number above 0"),
-        (["--limit", "steps"], "is not NAME=NUMBER"),
+        (["--limit", "steps"], "give a name and a number"),
         ([], "nothing to change"),
         (["--public"], "only an admin can give standing permissions"),
     ):
@@ -183,6 +184,76 @@ def test_lists_find_and_say_who_decided(stack: Stack, run: Run, people: tuple[Se
     assert run(user, "tasks", "cancel", task["id"])[0] == 0
     assert run(user, "tasks", "cancel", other["id"])[0] == 0
     assert "Ada the Admin" in run(user, "watch", task["id"])[1]
+
+
+def test_what_screens_do_commands_do(
+    stack: Stack, run: Run, people: tuple[Session, Session, Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, admin, operator = people
+
+    # A task that is filed for later.
+    later = run(user, "submit", "Later", "--not-before", "2090-01-02T08:00:00+02:00")
+    assert (later[0], "is pending, not before 2090-01-0" in later[1]) == (0, True), later
+    with monkeypatch.context() as zone:
+        zone.setenv("TZ", "<-05>5")
+        time.tzset()
+        try:
+            local = told(run(user, "submit", "Later", "--not-before", "2090-01-02 08:00", "--json"))
+        finally:
+            zone.undo()
+            time.tzset()
+    assert local["run_after"] == "2090-01-02T13:00:00Z"
+    code, filed, error = run(user, "submit", "Now", "--not-before", "2020-01-01", "--json")
+    assert (code, json.loads(filed)["run_after"]) == (0, None)
+    assert error.startswith("2020-01-01 00:00:00 is over: the task starts at once.\n")
+
+    # Who one is.
+    shown = run(operator, "members", "me")[1]
+    assert f"address\t{operator.email}\n" in shown and ", your own\n" in shown
+    assert "operator of the platform\tyes\n" in shown
+    me = told(run(admin, "members", "me", "--json"))
+    assert (me["role"], me["is_operator"], me["full_name"]) == ("admin", False, "Ada the Admin")
+
+    # The tenants and their limits.
+    slug = me["tenant_name"]
+    assert f"{slug}\t{slug}\t2\tNone set\t{me['tenant_id']}\n" == run(operator, "tenants", "list", "--search", slug)[1]
+    set_it = ["tenants", "limits", slug.upper(), "--limit", "steps=1000", "--limit", "wall_seconds=0.5"]
+    assert run(operator, *set_it)[1] == f"Limits of {slug}: Steps: 1,000, Time: 0.5.\n"
+    (row,) = told(run(operator, "tenants", "list", "--search", slug, "--json"))
+    assert (row["members"], row["limits"]) == (2, {"steps": 1000, "wall_seconds": 0.5})
+    assert told(run(operator, "tenants", "limits", me["tenant_id"], "--clear", "--json"))["limits"] == {}
+    assert "There is no such team." in run(operator, "tenants", "list", "--search", "no such team")[2]
+
+    # A copy of an agent for everybody.
+    name = f"Published {uuid.uuid4().hex[:8]}"
+    assert run(operator, "agents", "clone", "Asistente General", f"{name} draft")[0] == 0
+    published = told(run(operator, "agents", "publish", f"{name} draft", "--as", name, "--json"))
+    assert (published["name"], published["tenant_id"], published["is_public"]) == (name, None, True)
+    assert f"{name} draft is in the catalogue (" in run(operator, "agents", "publish", f"{name} draft")[1]
+    assert "the catalogue's" in run(user, "agents", "show", f"{name} draft")[1]
+
+    for who, arguments, code, said in (
+        (user, ["submit", "x", "--not-before", "tomorrow"], 2, "'tomorrow' is no time: give it as"),
+        (user, ["submit", "x", "--not-before", ""], 2, "is no time"),
+        (user, ["submit", "x", "--not-before", "9999-12-31T23:59"], 2, "is no time"),
+        (user, ["submit", "x", "--not-before", "2030-02-30T08:00"], 2, "is no time"),
+        (user, ["submit", "x", "--limit", "steps"], 2, "--limit steps: give a name and a number"),
+        (admin, ["tenants", "list"], 1, "only an operator of the platform"),
+        (admin, ["tenants", "limits", me["tenant_id"], "--clear"], 1, "only an operator of the platform"),
+        (operator, ["tenants", "limits", slug], 2, "give each limit as in --limit steps=50, or --clear"),
+        (operator, ["tenants", "limits", slug, "--clear", "--limit", "steps=1"], 2, "or --clear for none"),
+        (operator, ["tenants", "limits", slug, "--limit", "steps=many"], 2, "give a name and a number"),
+        (operator, ["tenants", "limits", slug, "--limit", "legs=4"], 2, 'there is no limit "legs"; there are: steps'),
+        (operator, ["tenants", "limits", slug[:-1], "--clear"], 2, "there is no tenant"),
+        (operator, ["tenants", "limits", str(uuid.uuid4()), "--clear"], 2, "there is no tenant"),
+        (user, ["agents", "publish", name, "--as", "Mine"], 1, "only an operator of the platform"),
+        (operator, ["agents", "publish", name], 1, f'the catalogue has an agent named "{name}" already'),
+    ):
+        refused, out, error = run(who, *arguments)
+        assert (refused, out, error.count("\n"), said in error) == (code, "", 1, True), (arguments, error)
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute("update public.agents set is_active = false where starts_with(name, %s)", [name])
+    assert run(user, "tasks", "cancel", json.loads(filed)["id"])[0] == 0
 
 
 def test_health_names_what_is_wrong_and_what_to_do(

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from agent_runtime import resources
-from agent_runtime.cli import app
+from agent_runtime.cli import app, limits
 from agent_runtime.cli import commands as commands
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -24,6 +24,22 @@ def rows(page: str, heading: str) -> list[str]:
 def test_each_limit_has_a_row() -> None:
     (names,) = re.findall(r"select array\[(.*?)\]", (resources.sql() / "functions" / "limits.sql").read_text())
     assert rows("control.md", "Limits") == re.findall(r"'(\w+)'", names)
+
+
+def test_limits_are_called_the_same_in_commands_and_on_screens() -> None:
+    screen = (
+        (DOCS.parent / "ui" / "src" / "i18n" / "en" / "admin.ts")
+        .read_text()
+        .split("\n  limits: {")[1]
+        .split("\n  },")[0]
+    )
+
+    def words(of: str) -> dict[str, str]:
+        return dict(re.findall(r"(\w+): '(.*?)'", screen.split(f" {of}: {{")[1].split("}")[0]))
+
+    names, units = words("names"), words("units")
+    assert {name: (names[name], units[name]) for name in names} == limits.WORDS
+    assert f"noneSet: '{limits.NONE_SET}'" in screen
 
 
 def test_each_key_of_the_configuration_has_a_row() -> None:
