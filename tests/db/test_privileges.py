@@ -61,8 +61,6 @@ def callable_by(connection: Connection, role: Role) -> set[str]:
 def test_everybody_calls_what_is_theirs_to_call(connection: Connection) -> None:
     assert callable_by(connection, "anon") == set()
     assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS | SEARCHED
-    assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"}
-    assert callable_by(connection, "authenticated") == PERSONS | POLICIES | AUDITORS
     assert callable_by(connection, "agent_worker") == WORKERS | {"worker_execute"} | SERVERS
     assert callable_by(connection, "service_role") == WORKERS | POLICIES | VAULT | {"sync_tools", "cancel_task"}
 

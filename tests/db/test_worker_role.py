@@ -9,7 +9,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from tests.db.impersonation import many, one, value
-from tests.db.test_privileges import WORKERS
+from tests.db.test_privileges import SERVERS, WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,9 @@ def test_the_workers_role_can_call_the_workers_functions_and_nothing_else(
         # What is in a schema that one cannot enter cannot be called.
         " and has_schema_privilege('agent_worker', n.oid, 'usage')",
     )
-    assert {row["name"] for row in callable_functions} == {f"public.{name}" for name in (*WORKERS, "worker_execute")}
+    assert {row["name"] for row in callable_functions} == {
+        f"public.{name}" for name in (*WORKERS, *SERVERS, "worker_execute")
+    }
     schemas = many(
         owner,
         "select n.nspname as name, has_schema_privilege('agent_worker', n.oid, 'create') as makes from pg_namespace n"

@@ -136,7 +136,7 @@ async def test_no_query_walks_to_another_tenant(desk: Desk) -> None:
     them = f"tenant_id=eq.{desk.tenant}"
     queries = [
         "conversations?select=*,messages(*),tasks(*,tool_executions(*),task_events(*),files(*))",
-        "conversations?select=*,users!conversations_user_id_fkey(*),agents!conversations_agent_id_fkey(*),tenants(*)",
+        "conversations?select=*,users!conversations_user_id_fkey(*),agents!conversations_agent_id_fkey(*),tenants!conversations_tenant_id_fkey(*)",
         "conversations?select=*,users!conversations_user_id_fkey!inner(*)",
         f"conversations?select=*,messages!inner(*)&messages.content=eq.{SECRET}",
         f"conversations?select=*&or=(id.eq.{desk.conversation},is_shared.is.true)",
@@ -145,7 +145,7 @@ async def test_no_query_walks_to_another_tenant(desk: Desk) -> None:
         f"conversations?id=not.eq.{uuid.uuid4()}",
         "agents?select=*,conversations!conversations_agent_id_fkey(*,messages(*))",
         "agents?select=name,conversations!conversations_agent_id_fkey(count)",
-        "tools?select=name,tool_executions(*,tasks(*,conversations!tasks_conversation_id_fkey(*)))",
+        "tools?select=name,tool_executions(*,tasks!tool_executions_task_id_fkey(*,conversations!tasks_conversation_id_fkey(*)))",
         "users?select=*,conversations!conversations_user_id_fkey(*),audit_logs(*)",
         "tenants?select=*,users!users_tenant_id_fkey(*),conversations(*),messages(*),files(*)",
         "messages?select=metadata->>files,content,tasks!inner(title)",
