@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 TEMPLATE = "installed"
 
 LONGEST_FILES = (
+    "tests/ui/test_files.py",
+    "tests/ui/test_story.py",
+    "tests/ui/test_admin.py",
+    "tests/ui/test_task.py",
+    "tests/ui/test_session.py",
+    "tests/ui/test_approvals.py",
+    "tests/ui/test_live.py",
     "tests/e2e/test_access_rest.py",
     "tests/e2e/test_chaos.py",
     "tests/unit/test_find_secrets.py",
@@ -235,7 +242,7 @@ def cloned(running: Cluster, template: str) -> Iterator[Database]:
     superuser = running.postgres.superuser_conninfo
 
     with psycopg.connect(superuser, autocommit=True) as connection:
-        for statement in cluster.database_statements(name, template=template):
+        for statement in cluster.database_statements(name, template=template, strategy="file_copy"):
             connection.execute(statement)
     yield running.database(name)
     with psycopg.connect(superuser, autocommit=True) as connection:

@@ -37,7 +37,7 @@ def shared_database(shared_cluster: Cluster) -> Iterator[Database]:
     name = f"module_{uuid.uuid4().hex}"
     superuser = shared_cluster.postgres.superuser_conninfo
     with psycopg.connect(superuser, autocommit=True) as connection:
-        for statement in clusters.database_statements(name, template="installed"):
+        for statement in clusters.database_statements(name, template="installed", strategy="file_copy"):
             connection.execute(statement)
     yield shared_cluster.database(name)
     with psycopg.connect(superuser, autocommit=True) as connection:

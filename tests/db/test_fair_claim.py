@@ -98,8 +98,8 @@ def test_whose_turn_it_was_is_remembered_between_claims(connection: Connection, 
     set_cap(connection, 100)
     for user in people:
         flood(connection, user, 8)
-    # All picks by urgency and age alone would go to the first. How many are by turn is a throw of dice, and which tenant is
-    # first goes by ids that differ from run to run.
+    # All picks by urgency and age alone would go to the first. How many go by turn is a throw of dice, and which
+    # tenant is first goes by ids that differ from run to run.
     connection.execute("select setseed(0.5)")
     counted = Counter(owners([task for _ in range(12) for task in claim(connection)]))
     assert set(counted) == set(people)
