@@ -21,6 +21,7 @@ from agent_runtime import __version__
 from agent_runtime.cli.run import DEADLINE_GRACE_SECONDS
 from agent_runtime.config import Settings, load_settings
 from agent_runtime.toolbox.launch import DANGEROUS_CALLS
+from agent_runtime.web.settings import WebSettings
 from agent_runtime.worker import POOL_LIMIT
 from tests.unit.deploy_models import Component, Kustomization, ScaledObject, SeccompProfile, TriggerAuthentication
 
@@ -245,8 +246,11 @@ def test_the_image_installs_the_dependencies_before_the_sources() -> None:
 
 
 def test_every_variable_in_deploy_and_its_page_is_a_setting() -> None:
-    prefix = Settings.model_config["env_prefix"]
-    known = {str(field.validation_alias or f"{prefix}{name.upper()}") for name, field in Settings.model_fields.items()}
+    known = {
+        str(field.validation_alias or f"{settings.model_config['env_prefix']}{name.upper()}")
+        for settings in (Settings, WebSettings)
+        for name, field in settings.model_fields.items()
+    }
     pages = [path for path in DEPLOY.rglob("*") if path.is_file() and path.name != ".env"]
     assert len(pages) > 10
     for page in [*pages, ROOT / "docs" / "deploy.md"]:
