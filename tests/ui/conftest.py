@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
 from agent_runtime.local import ports
 from agent_runtime.local.processes import Child, Program
@@ -30,6 +30,9 @@ from tests.e2e.desk import PASSWORD
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
     from agent_runtime.person.session import Session
+
+# Several browsers and stacks start at once: what is slow is not wrong.
+expect.set_options(timeout=20_000)
 
 AXE = Path(__file__).parents[2] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = [

@@ -24,7 +24,6 @@ from tests.ui.conftest import Site, serving
 from tests.ui.telling import told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-expect.set_options(timeout=20_000)
 
 ALL_ROWS = """async () => {
   const frame = document.querySelector('.timeline'), seen = new Map()

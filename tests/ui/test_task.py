@@ -17,7 +17,6 @@ from tests.ui.injection import ELSEWHERE, EVERYTHING, TEXTS
 from tests.ui.telling import advanced, folder_of, made, notified, planned, told
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-expect.set_options(timeout=20_000)
 
 NO_WIDER = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
