@@ -59,10 +59,10 @@ export function useAttachments(access: Access): Attachments {
   const add = useCallback(
     (files: File[]) => {
       setFolders([])
-      void queries
-        .ensureQueryData(limits)
-        .catch(() => DEFAULT_LIMIT_BYTES)
-        .then((limit) => outbox.add(files, limit))
+      void outbox.add(
+        files,
+        queries.ensureQueryData(limits).catch(() => DEFAULT_LIMIT_BYTES),
+      )
     },
     [outbox, queries, limits],
   )

@@ -40,6 +40,8 @@ export class Outbox {
   private readonly files = new Map<string, File>()
   private readonly running = new Map<string, AbortController>()
   private readonly listeners = new Set<() => void>()
+  /** Files that were handed over and are not in the list yet: what is sent meanwhile waits for them. */
+  private coming = 0
   private posted: Posted
 
   constructor(
@@ -66,9 +68,20 @@ export class Outbox {
   }
   snapshot = (): Posted => this.posted
 
-  /** Take files along; their uploads begin at once. `limit` is the most bytes that one may have. */
-  async add(files: readonly File[], limit: number): Promise<void> {
-    const { tame, distinct } = await import('./names')
+  /** Take files along; their uploads begin as soon as it is known how many bytes one may have. */
+  async add(files: readonly File[], limitKnown: Promise<number>): Promise<void> {
+    this.coming += 1
+    try {
+      const [limit, names] = await Promise.all([limitKnown, import('./names')])
+      this.list(files, limit, names)
+    } finally {
+      this.coming -= 1
+      this.change({})
+    }
+    this.pump()
+  }
+
+  private list(files: readonly File[], limit: number, { tame, distinct }: typeof import('./names')): void {
     for (const file of files) {
       const id = uuid()
       const name = distinct(
@@ -91,7 +104,6 @@ export class Outbox {
       }
       this.change({ attachments: [...this.posted.attachments, one] })
     }
-    this.pump()
   }
 
   remove(id: string): void {
@@ -119,7 +131,7 @@ export class Outbox {
 
   /** Resolves when no upload is under way: true when every file is stored. */
   async settled(): Promise<boolean> {
-    while (this.posted.attachments.some((one) => one.state === 'waiting' || one.state === 'sending'))
+    while (this.coming || this.posted.attachments.some((one) => one.state === 'waiting' || one.state === 'sending'))
       await new Promise<void>((resolve) => {
         const stop = this.subscribe(() => {
           stop()
