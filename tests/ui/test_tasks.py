@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import json
@@ -328,4 +329,29 @@ async def test_why_nothing_moves_is_said_with_the_remedy(site: Site, browser: Br
                 await expect(page.get_by_text(said)).to_be_visible()
             assert await violations_in_both_themes(page) == []
         connection.execute("update workers set stopped_at = now() where id = %s", [worker])
+    await page.context.close()
+
+
+async def test_a_file_added_a_moment_before_goes_along(site: Site, browser: Browser) -> None:
+    person = await new_person(site.stack)
+    page = await site.open(browser, person, "/account")
+    sent = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await sent.wait()
+        await route.continue_()
+
+    await page.route("**/rest/v1/system_config?*file_upload_max_size*", late)
+    await page.get_by_role("link", name="Tasks").first.click()
+    await page.get_by_label(PROMPT).fill("Look at it")
+    await page.set_input_files("input[type=file]", [{"name": "a.csv", "mimeType": "text/csv", "buffer": CSV}])
+    await page.get_by_role("button", name="Start the task").click()
+    await expect(
+        page.get_by_text("Starts when the files are up…").or_(page.locator("[aria-busy=true]")).first
+    ).to_be_visible()
+    sent.set()
+    await page.wait_for_url(re.compile(r"/tasks/[0-9a-f-]{36}$"))
+    (task,) = stored_tasks(site, person)
+    async with Person(person, keep=False) as client:
+        assert [file.filename for file in await client.files(task["id"])] == ["a.csv"]
     await page.context.close()
