@@ -344,7 +344,7 @@ async def test_a_file_added_a_moment_before_goes_along(site: Site, browser: Brow
     await page.route("**/rest/v1/system_config?*file_upload_max_size*", late)
     await page.get_by_role("link", name="Tasks").first.click()
     await page.get_by_label(PROMPT).fill("Look at it")
-    await page.set_input_files("input[type=file]", [{"name": "a.csv", "mimeType": "text/csv", "buffer": CSV}])
+    await page.set_input_files("input[type=file]", {"name": "a.csv", "mimeType": "text/csv", "buffer": CSV})
     await page.get_by_role("button", name="Start the task").click()
     await expect(
         page.get_by_text("Starts when the files are up…").or_(page.locator("[aria-busy=true]")).first
