@@ -128,6 +128,7 @@ def clear(connection: Connection, scene: Scene) -> list[str]:
         ("tenants", "delete from public.tenants where id = any (%(tenants)s::uuid[]) or slug like 'access-probe%%'"),
         ("agents", "delete from public.agents where tenant_id is null and id = any (%(agents)s::uuid[])"),
         ("tools", "delete from public.tools where name like 'probe\\_%%' and category = 'probe'"),
+        ("credentials", "delete from public.credentials where name like 'probe.%%' and key_id = 'probe'"),
         ("settings", "delete from public.system_config where config_key like 'probe\\_%%'"),
         ("workers", "delete from public.workers where host = 'probe'"),
     ):

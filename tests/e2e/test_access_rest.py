@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 
 LEFT = "select count(*) as left from auth.users where email like 'access-probe%'"
 LEFT_FILES = "select count(*) as left from storage.objects where name like '%probe%'"
+TABLES = "select tablename as name from pg_tables where schemaname in ('public', 'private') order by 1"
 
 
 async def test_every_cell_is_as_declared_after_the_api_granted_everything_and_nothing_but_the_audit_stays(
@@ -39,9 +40,11 @@ async def test_every_cell_is_as_declared_after_the_api_granted_everything_and_no
     # At the first request after each start it grants everything to everybody.
     await stack.api.stop()
     await stack.api.start()
+    before = row_counts(stack)
     report = await tried(stack)
     assert report.differences == []
     assert report.left == ()
+    assert row_counts(stack) == before
     assert {finding.way for finding in report.findings} == {"sql", "rest"}
     with psycopg.connect(stack.database_url, row_factory=dict_row) as connection:
         for statement in (LEFT, LEFT_FILES):
