@@ -37,7 +37,7 @@ from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.tool import ToolContext
 from agent_runtime.toolbox.workspace import Workspace
 from agent_runtime.vault.guard import RunSecrets

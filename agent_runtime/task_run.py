@@ -31,7 +31,7 @@ from agent_runtime.loop import Ending, Run
 from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.vault.guard import RunSecrets, own_secrets
 from agent_runtime.vault.keys import Keyring
 from agent_runtime.workspace_hold import hold_workspace

@@ -33,7 +33,7 @@ from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.vault.keys import Keyring
 
 log = structlog.get_logger()

@@ -17,7 +17,7 @@ import yaml
 from agent_runtime.llm.scripted.server import ScriptedServer
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import choose_sandbox
+from agent_runtime.toolbox.sandbox.choice import choose_sandbox
 from bench.person import Person
 from bench.postgres import Connection, connect, open_pair
 from bench.queue import NotComparable

@@ -21,7 +21,7 @@ from agent_runtime.records import Lease, RunContext
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Refused
+from agent_runtime.toolbox.sandbox.choice import Refused
 from bench import plain, plain_steps
 from bench.peers import missing
 from bench.peers.dbos import open_workflows

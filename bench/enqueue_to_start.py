@@ -18,7 +18,7 @@ from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Refused
+from agent_runtime.toolbox.sandbox.choice import Refused
 from bench import plain
 from bench.peers import missing
 from bench.peers import procrastinate as procrastinate_peer

@@ -16,7 +16,7 @@ from agent_runtime.local.cluster import DATABASE
 from agent_runtime.local.first_user import sign_in_first_user
 from agent_runtime.local.stack import Stack
 from agent_runtime.local.state_file import read_state
-from agent_runtime.toolbox.browser import find_chromium
+from agent_runtime.toolbox.browser.chromium import find_chromium
 from agent_runtime.web.assets import find_bundle
 from bench.postgres import open_folder
 from bench.report import Line, Report, Steps

@@ -27,7 +27,7 @@ from agent_runtime.cli.watch import follow_as
 from agent_runtime.local.stack import Stack
 from agent_runtime.person.client import Person
 from agent_runtime.person.session import Session
-from agent_runtime.toolbox.browser import find_chromium
+from agent_runtime.toolbox.browser.chromium import find_chromium
 from tests.e2e.desk import new_person, take, worker_connection
 from tests.ui.conftest import DESKTOP, FLAGS, PHONE, Site, serving
 from tests.ui.telling import advanced, planned, told

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent_runtime.toolbox import ToolContext, ToolResult, tool
-from agent_runtime.toolbox.browser import read_page
+from agent_runtime.toolbox.browser.chromium import read_page
 
 
 class Arguments(BaseModel):

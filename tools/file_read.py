@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox import ToolContext, ToolResult, tool
-from agent_runtime.toolbox.document import read_document
+from agent_runtime.toolbox.documents.document import read_document
 
 
 class Arguments(BaseModel):

@@ -8,7 +8,7 @@ import shutil
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox import ToolContext, ToolRefused, ToolResult, tool
-from agent_runtime.toolbox.processes import FLOOD_BYTES, CommandResult
+from agent_runtime.toolbox.sandbox.processes import FLOOD_BYTES, CommandResult
 
 _DEFAULT_SECONDS = 60
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

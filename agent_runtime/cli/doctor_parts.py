@@ -149,7 +149,7 @@ def _embedded_programs(absent: Absence) -> Iterator[Part]:
 
 
 def _command_sandbox(settings: Settings) -> Iterator[Part]:
-    from agent_runtime.toolbox.sandbox import REMEDY, choose_sandbox
+    from agent_runtime.toolbox.sandbox.choice import REMEDY, choose_sandbox
 
     sandbox = choose_sandbox(settings.allow_unsandboxed)
     refused = sandbox.name == "refused"
@@ -165,7 +165,7 @@ def _command_sandbox(settings: Settings) -> Iterator[Part]:
 
 
 def _chromium() -> Part:
-    from agent_runtime.toolbox.browser import REMEDY, find_chromium
+    from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
 
     found = find_chromium()
     if found is None:

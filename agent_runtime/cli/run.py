@@ -55,7 +55,7 @@ def run(
 async def _work(settings: Settings, drain: bool) -> None:
     from agent_runtime.db.store import address_of, describe_address
     from agent_runtime.toolbox.registry import Registry
-    from agent_runtime.toolbox.sandbox import choose_sandbox
+    from agent_runtime.toolbox.sandbox.choice import choose_sandbox
     from agent_runtime.worker import open_worker
 
     registry = Registry.load(settings.tools_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.isolated import run_isolated
+from agent_runtime.toolbox.sandbox.isolated import run_isolated
 from agent_runtime.toolbox.workspace import Workspace
 
 _TIMEOUT_SECONDS = 20.0

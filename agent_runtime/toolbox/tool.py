@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from agent_runtime.toolbox.database import Database
-    from agent_runtime.toolbox.sandbox import Sandbox
+    from agent_runtime.toolbox.sandbox.choice import Sandbox
     from agent_runtime.toolbox.workspace import Workspace
 
 SecurityLevel = Literal["safe", "moderate", "dangerous"]

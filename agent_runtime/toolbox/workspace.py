@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.beneath import open_beneath
-from agent_runtime.toolbox.identity import give_to_sandbox
+from agent_runtime.toolbox.sandbox.identity import give_to_sandbox
 from agent_runtime.toolbox.snapshot import (
     DEPTH_LIMIT,
     ENTRIES_LIMIT,

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.toolbox import ToolContext
-from agent_runtime.toolbox.browser import REMEDY, find_chromium
+from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Refused
+from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.workspace import Workspace
 
 PAGES = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent_runtime.toolbox.bubblewrap import Bubblewrap
-from agent_runtime.toolbox.landlock import Landlock
-from agent_runtime.toolbox.launch import CommandLimits
-from agent_runtime.toolbox.sandbox import Sandbox, Unsandboxed
+from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
+from agent_runtime.toolbox.sandbox.choice import Sandbox, Unsandboxed
+from agent_runtime.toolbox.sandbox.landlock import Landlock
+from agent_runtime.toolbox.sandbox.launch import CommandLimits
 from agent_runtime.toolbox.workspace import Workspace
 
 VALUE = "canary-4f7c21d0-environment"

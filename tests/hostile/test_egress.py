@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.egress import EgressGuard, is_public
+from agent_runtime.toolbox.web.egress import EgressGuard, is_public
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox import isolated
-from agent_runtime.toolbox.markup import html_text
-from agent_runtime.toolbox.pdf import pdf_text
+from agent_runtime.toolbox.documents.markup import html_text
+from agent_runtime.toolbox.documents.pdf import pdf_text
+from agent_runtime.toolbox.sandbox import isolated
 from agent_runtime.toolbox.search import search_files
 from agent_runtime.toolbox.workspace import Workspace
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.bubblewrap import Bubblewrap
-from agent_runtime.toolbox.identity import SANDBOX_UID
-from agent_runtime.toolbox.landlock import Landlock
-from agent_runtime.toolbox.launch import CommandLimits
-from agent_runtime.toolbox.processes import CommandResult
-from agent_runtime.toolbox.sandbox import Refused, Sandbox, Unsandboxed, choose_sandbox
+from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
+from agent_runtime.toolbox.sandbox.choice import Refused, Sandbox, Unsandboxed, choose_sandbox
+from agent_runtime.toolbox.sandbox.identity import SANDBOX_UID
+from agent_runtime.toolbox.sandbox.landlock import Landlock
+from agent_runtime.toolbox.sandbox.launch import CommandLimits
+from agent_runtime.toolbox.sandbox.processes import CommandResult
 from agent_runtime.toolbox.workspace import Workspace
 
 Run = Callable[..., Awaitable[CommandResult]]

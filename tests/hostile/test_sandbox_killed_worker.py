@@ -19,9 +19,9 @@ from agent_runtime.toolbox.workspace import Workspace
 WORKER = """
 import asyncio, sys
 from pathlib import Path
-from agent_runtime.toolbox.bubblewrap import Bubblewrap
-from agent_runtime.toolbox.landlock import Landlock
-from agent_runtime.toolbox.launch import CommandLimits
+from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
+from agent_runtime.toolbox.sandbox.landlock import Landlock
+from agent_runtime.toolbox.sandbox.launch import CommandLimits
 
 kind, workspace, mark = sys.argv[1:]
 sandbox = {"bubblewrap": Bubblewrap, "landlock": Landlock}[kind](CommandLimits())

@@ -12,7 +12,7 @@ import pytest
 from agent_runtime.toolbox import ToolContext
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Refused, Sandbox, choose_sandbox
+from agent_runtime.toolbox.sandbox.choice import Refused, Sandbox, choose_sandbox
 from agent_runtime.toolbox.workspace import Workspace
 
 Call = Callable[..., Awaitable[Outcome]]

@@ -24,7 +24,7 @@ from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, as
 
 from agent_runtime.local import ports
 from agent_runtime.local.processes import Child, Program
-from agent_runtime.toolbox.browser import find_chromium
+from agent_runtime.toolbox.browser.chromium import find_chromium
 from tests.e2e.desk import PASSWORD
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from agent_runtime import __version__
 from agent_runtime.cli.run import DEADLINE_GRACE_SECONDS
 from agent_runtime.config import Settings, load_settings
-from agent_runtime.toolbox.launch import DANGEROUS_CALLS
+from agent_runtime.toolbox.sandbox.launch import DANGEROUS_CALLS
 from agent_runtime.web.settings import WebSettings
 from agent_runtime.worker import POOL_LIMIT
 from tests.unit.deploy_models import Component, Kustomization, ScaledObject, SeccompProfile, TriggerAuthentication

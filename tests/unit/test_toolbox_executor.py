@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox import Notify, Tool, ToolContext, ToolRefused, ToolResult, tool
 from agent_runtime.toolbox.executor import execute
-from agent_runtime.toolbox.sandbox import Refused
+from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.workspace import Workspace
 
 Open = Callable[..., ToolContext]

@@ -11,7 +11,7 @@ import pytest
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox import beneath
-from agent_runtime.toolbox.identity import SANDBOX_UID
+from agent_runtime.toolbox.sandbox.identity import SANDBOX_UID
 from agent_runtime.toolbox.workspace import Workspace
 
 

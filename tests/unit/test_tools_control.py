@@ -11,7 +11,7 @@ import pytest
 from agent_runtime.toolbox import Ask, Complete, Notify, PlanAdvance, PlanSet, ToolContext
 from agent_runtime.toolbox.executor import execute
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Refused
+from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.workspace import Workspace
 
 

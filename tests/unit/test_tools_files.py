@@ -14,7 +14,7 @@ from pypdf import PdfWriter
 from agent_runtime.toolbox import ToolContext
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Refused
+from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.workspace import Workspace
 
 Call = Callable[..., Awaitable[Outcome]]

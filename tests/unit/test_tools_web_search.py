@@ -8,7 +8,7 @@ from pathlib import Path
 from agent_runtime.toolbox import ToolContext
 from agent_runtime.toolbox.executor import execute
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Refused
+from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.workspace import Workspace
 
 

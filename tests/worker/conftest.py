@@ -24,7 +24,7 @@ from psycopg.rows import dict_row
 from agent_runtime.config import Settings
 from agent_runtime.llm.scripted.server import ScriptedServer
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.sandbox import Sandbox, choose_sandbox
+from agent_runtime.toolbox.sandbox.choice import Sandbox, choose_sandbox
 from agent_runtime.worker import Worker, open_worker
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from agent_runtime.local.supervisor import keep_alive
-from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.toolbox.sandbox.choice import Sandbox
 from tests.worker.conftest import Office, Row, open_desk, see, working
 from tests.worker.test_contract import STEPS, Transport, assert_ran_once, over
 from tests.worker.test_worker_life import running_call

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent_runtime.toolbox.sandbox import Sandbox
+from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.worker import Worker
 from tests.worker.conftest import DONE, Desk, Office, open_desk
 from tests.worker.test_workspace_travels import ASK, answer, newest, one_by_one, shell

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.launch import LAUNCHER, MIB, Launch
-from agent_runtime.toolbox.processes import run_process
+from agent_runtime.toolbox.sandbox.launch import LAUNCHER, MIB, Launch
+from agent_runtime.toolbox.sandbox.processes import run_process
 
 _ANSWER_LIMIT_BYTES = 16 * MIB
 MEMORY_LIMIT_BYTES = 1024 * MIB

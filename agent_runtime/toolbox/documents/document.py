@@ -7,8 +7,8 @@ import mimetypes
 from dataclasses import dataclass
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.markup import html_text
-from agent_runtime.toolbox.pdf import pdf_text
+from agent_runtime.toolbox.documents.markup import html_text
+from agent_runtime.toolbox.documents.pdf import pdf_text
 
 _SIGNATURES = (
     (b"%PDF-", "PDF document"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.egress import EgressGuard
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 _HEAD_LIMIT_BYTES = 64 * 1024
 _CONNECT_SECONDS = 15.0

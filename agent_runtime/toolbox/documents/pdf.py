@@ -8,7 +8,7 @@ import logging
 import sys
 from typing import Any
 
-from agent_runtime.toolbox.isolated import run_isolated
+from agent_runtime.toolbox.sandbox.isolated import run_isolated
 
 _TIMEOUT_SECONDS = 30.0
 PAGES_LIMIT = 500
@@ -19,7 +19,9 @@ async def pdf_text(content: bytes) -> str:
 
     Raises `ToolRefused` when the file is broken, encrypted, or takes longer than 30 seconds.
     """
-    answer = await run_isolated("agent_runtime.toolbox.pdf", {}, content=content, timeout_seconds=_TIMEOUT_SECONDS)
+    answer = await run_isolated(
+        "agent_runtime.toolbox.documents.pdf", {}, content=content, timeout_seconds=_TIMEOUT_SECONDS
+    )
     return str(answer["text"])
 
 

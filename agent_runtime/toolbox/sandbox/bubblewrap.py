@@ -15,11 +15,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent_runtime.toolbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
-from agent_runtime.toolbox.interpreter import interpreter_folders, search_path
-from agent_runtime.toolbox.launch import DANGEROUS_CALLS, LAUNCHER, CommandLimits, Launch, sandbox_uid, supervised
-from agent_runtime.toolbox.processes import CommandResult, run_process
-from agent_runtime.toolbox.sandbox import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.toolbox.sandbox.choice import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.toolbox.sandbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
+from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
+from agent_runtime.toolbox.sandbox.launch import (
+    DANGEROUS_CALLS,
+    LAUNCHER,
+    CommandLimits,
+    Launch,
+    sandbox_uid,
+    supervised,
+)
+from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
 from agent_runtime.toolbox.workspace import SANDBOX_PATH
 
 _LAUNCHER_INSIDE = "/run/launcher.py"

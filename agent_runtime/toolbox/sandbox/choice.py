@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.interpreter import search_path
-from agent_runtime.toolbox.launch import LAUNCHER, CommandLimits, Launch, sandbox_uid
-from agent_runtime.toolbox.private_folder import private_folder
-from agent_runtime.toolbox.processes import CommandResult, run_process
+from agent_runtime.toolbox.sandbox.interpreter import search_path
+from agent_runtime.toolbox.sandbox.launch import LAUNCHER, CommandLimits, Launch, sandbox_uid
+from agent_runtime.toolbox.sandbox.private_folder import private_folder
+from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
 
 REMEDY = (
     "install bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), use Linux 5.13 or newer with Landlock, "
@@ -54,8 +54,8 @@ def choose_sandbox(allow_unsandboxed: bool, limits: CommandLimits | None = None)
     Each is tried with a real command: a program that is installed can still be forbidden to make namespaces.
     Blocks for a fraction of a second; call it at start-up, outside an event loop or in a thread.
     """
-    from agent_runtime.toolbox.bubblewrap import Bubblewrap
-    from agent_runtime.toolbox.landlock import Landlock
+    from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
+    from agent_runtime.toolbox.sandbox.landlock import Landlock
 
     limits = limits or CommandLimits()
     reasons = []

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.toolbox.identity import SANDBOX_UID, is_root
-from agent_runtime.toolbox.interpreter import interpreter_folders, search_path
-from agent_runtime.toolbox.launch import (
+from agent_runtime.toolbox.sandbox.choice import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.toolbox.sandbox.identity import SANDBOX_UID, is_root
+from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
+from agent_runtime.toolbox.sandbox.launch import (
     DANGEROUS_CALLS,
     LAUNCHER,
     CommandLimits,
@@ -22,9 +23,8 @@ from agent_runtime.toolbox.launch import (
     can_filter_calls,
     sandbox_uid,
 )
-from agent_runtime.toolbox.private_folder import private_folder
-from agent_runtime.toolbox.processes import CommandResult, run_process
-from agent_runtime.toolbox.sandbox import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.toolbox.sandbox.private_folder import private_folder
+from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
 
 _READABLE = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc"]
 _ETC = (

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.isolated import run_isolated
+from agent_runtime.toolbox.sandbox.isolated import run_isolated
 
 REMEDY = "run `playwright install chromium` or install the system's package (`apt install chromium`)"
 
@@ -60,7 +60,7 @@ async def read_page(url: str, *, allow_hosts: Sequence[str], timeout_seconds: fl
     }
     with tempfile.TemporaryDirectory(prefix="agent-runtime-browser-", ignore_cleanup_errors=True) as home:
         return await run_isolated(
-            "agent_runtime.toolbox.page",
+            "agent_runtime.toolbox.browser.page",
             request,
             timeout_seconds=timeout_seconds,
             folder=home,

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.toolbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
+from agent_runtime.toolbox.sandbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MIB = 1024 * 1024

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Error, Page, Playwright, Request, TimeoutError, async_playwright
 
-from agent_runtime.toolbox.egress import EgressGuard
-from agent_runtime.toolbox.egress_proxy import EgressProxy, egress_proxy
-from agent_runtime.toolbox.identity import is_root
+from agent_runtime.toolbox.sandbox.identity import is_root
+from agent_runtime.toolbox.web.egress import EgressGuard
+from agent_runtime.toolbox.web.egress_proxy import EgressProxy, egress_proxy
 
 _TEXT_LIMIT_CHARACTERS = 1_000_000
 _LINKS_LIMIT = 50

@@ -10,7 +10,7 @@ import re
 import sys
 from html.parser import HTMLParser
 
-from agent_runtime.toolbox.isolated import run_isolated
+from agent_runtime.toolbox.sandbox.isolated import run_isolated
 
 _TIMEOUT_SECONDS = 20.0
 
@@ -25,7 +25,9 @@ _BLOCKS = frozenset({
 async def html_text(markup: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
     """The visible text of a page, its title first. Raises `ToolRefused` when it takes longer than `timeout_seconds`."""
     content = markup.encode(errors="replace")
-    answer = await run_isolated("agent_runtime.toolbox.markup", {}, content=content, timeout_seconds=timeout_seconds)
+    answer = await run_isolated(
+        "agent_runtime.toolbox.documents.markup", {}, content=content, timeout_seconds=timeout_seconds
+    )
     return str(answer["text"])
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent_runtime.toolbox.identity import give_to_sandbox
+from agent_runtime.toolbox.sandbox.identity import give_to_sandbox
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""A real Chromium: finding it and reading pages with it."""

@@ -1,0 +1,1 @@
+"""Reading documents: HTML, PDF and what else is not plain text."""

@@ -1,0 +1,1 @@
+"""Where commands run: namespaces, Landlock, limits, and the processes themselves."""
