@@ -38,6 +38,7 @@ from agent_runtime.records import Execution, Lease, Message, RunContext, Task, T
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
+from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.tool import ToolContext
 from agent_runtime.toolbox.workspace import Workspace
 from agent_runtime.vault.guard import RunSecrets
@@ -82,6 +83,7 @@ class Run:
     interrupt: Interrupt
     guard: LeaseGuard
     secrets: RunSecrets
+    sessions: Sessions
     feed: AnswerFeed | None = None
     """Is told how the model's answer goes on."""
     _started: set[UUID] = field(default_factory=set)
@@ -118,6 +120,8 @@ class Run:
             while call := next(iter(self._open_calls()), None):
                 await self._settle_call(call)
             if ending := self._ending():
+                # What still runs in a session could write a file after it was stored.
+                await self.sessions.close_all()
                 await self._keep_files()
                 return ending
             check_repeats(self._calls(), self.settings.max_repeats)
@@ -254,6 +258,7 @@ class Run:
             timeout_seconds=row.timeout_seconds,
             output_limit_bytes=row.output_limit_bytes,
             config=config,
+            sessions=self.sessions,
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)

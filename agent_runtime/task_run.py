@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 
 import psycopg
 import structlog
@@ -32,6 +32,7 @@ from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
+from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.vault.guard import RunSecrets, own_secrets
 from agent_runtime.vault.keys import Keyring
 from agent_runtime.workspace_hold import hold_workspace
@@ -83,7 +84,7 @@ class TaskRunner:
         secrets = RunSecrets(self._store, lease, self._keys, self._own_secrets)
         store = self._store.without(secrets.scrubber)
         try:
-            with ExitStack() as held:
+            async with AsyncExitStack() as held:
                 run = await self._prepare(lease, interrupt, held, store, secrets)
                 while not await self._write(lease, await run.to_end(), store):
                     await run.refresh()
@@ -118,7 +119,7 @@ class TaskRunner:
         return True
 
     async def _prepare(
-        self, lease: Lease, interrupt: Interrupt, held: ExitStack, store: Store, secrets: RunSecrets
+        self, lease: Lease, interrupt: Interrupt, held: AsyncExitStack, store: Store, secrets: RunSecrets
     ) -> Run:
         context = await store.context(lease)
         await secrets.recall(context)
@@ -137,6 +138,8 @@ class TaskRunner:
         feed = self._answers.feed(lease.task_id, secrets.scrubber) if self._answers else None
         if self._answers and feed:
             held.callback(self._answers.drop, feed)
+        sessions = Sessions()
+        held.push_async_callback(sessions.close_all)
         return Run(
             lease=lease,
             store=store,
@@ -150,6 +153,7 @@ class TaskRunner:
             interrupt=interrupt,
             guard=self._guard,
             secrets=secrets,
+            sessions=sessions,
             feed=feed,
         )
 

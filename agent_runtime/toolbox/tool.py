@@ -20,6 +20,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent_runtime.toolbox.sessions import Sessions
+
 if TYPE_CHECKING:
     from agent_runtime.toolbox.database import Database
     from agent_runtime.toolbox.sandbox.choice import Sandbox
@@ -80,6 +82,10 @@ class ToolResult(BaseModel):
     failed: bool = False
     """The work failed in a way that the model should see, such as a command that exited with 1."""
     effect: Effect | None = None
+    images: list[str] = Field(default_factory=list)
+    """Pictures of the workspace that a model with vision is to see beside the text, as paths."""
+    sources: list[str] = Field(default_factory=list)
+    """What outside the machine or from a person's upload this text came from: addresses, files, servers."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class ToolContext:
     output_limit_bytes: int
     config: dict[str, Any] = field(default_factory=dict)
     """The tool's own configuration, from `tools.config`."""
+    sessions: Sessions = field(default_factory=Sessions)
+    """What stays open between the calls of this run."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
 
