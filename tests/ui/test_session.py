@@ -79,7 +79,7 @@ async def test_one_makes_an_account_signs_out_and_in_again(site: Site, browser: 
     assert await violations_in_both_themes(page) == []
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_label("Password")).to_be_visible()
-    await page.context.close()
+    await site.leave(page)
 
 
 async def test_who_uses_no_tab_is_signed_out_of_all_and_keeps_what_was_typed(site: Site, browser: Browser) -> None:
@@ -169,7 +169,7 @@ async def test_a_session_that_is_refused_and_a_person_who_is_deactivated_are_tol
     await page.unroute(re.compile("/auth/v1/"))
     await try_again(page)
     await expect(page.get_by_label(PROMPT)).to_have_value("Half a thought")
-    await page.context.close()
+    await site.leave(page)
 
 
 async def try_again(page: Page) -> None:
@@ -221,4 +221,4 @@ async def test_the_account_is_the_persons_own(site: Site, browser: Browser) -> N
         names = await own.members.people()
     assert [one.full_name for one in names] == ["Ana <b>Pérez</b>"]
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
