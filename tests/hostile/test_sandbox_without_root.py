@@ -50,7 +50,15 @@ def test_every_promise_of_the_sandboxes_holds_for_an_ordinary_user() -> None:
         "SOMEBODY": str(SOMEBODY), "PREFIX": sys.prefix, "BASE": sys.base_prefix, "PROJECT": str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
-    tests = [str(Path(__file__).with_name("test_sandbox.py")), "-q", "-n0", "-p", "no:cacheprovider", "--tb=short"]
+    names = ("test_sandbox.py", "test_sandbox_sessions.py")
+    tests = [
+        *(str(Path(__file__).with_name(name)) for name in names),
+        "-q",
+        "-n0",
+        "-p",
+        "no:cacheprovider",
+        "--tb=short",
+    ]
     command = [sys.executable, "-m", "pytest", *tests, f"--basetemp={home}/tests", "--noconftest"]
     try:
         result = subprocess.run(

@@ -16,27 +16,34 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosed, Enclosure
+from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosure
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
 from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
+from agent_runtime.toolbox.sandbox.landlock import landlock_abi
 from agent_runtime.toolbox.sandbox.launch import (
     DANGEROUS_CALLS,
-    LAUNCHER,
     CommandLimits,
     Launch,
     plain_environment,
     sandbox_uid,
-    supervised,
 )
 from agent_runtime.toolbox.workspace import SANDBOX_PATH
 
-_LAUNCHER_INSIDE = "/run/launcher.py"
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
     "alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types",
     "nsswitch.conf", "ssl/certs", "ssl/openssl.cnf", "timezone",
 )  # fmt: skip
 _ETC_OF_THE_NETWORK = ("resolv.conf", "services", "protocols")
+
+# The mounts say the same; this holds should one of them fail to.
+_SECOND_LINE = {
+    "read": ["/"],
+    "write": [SANDBOX_PATH, "/tmp", "/dev/shm"],  # noqa: S108
+    "devices": ["/dev"],
+    "terminals": ["/dev/tty", "/dev/console", "/dev/ptmx", "/dev/pts"],
+    "network": True,
+}
 
 
 class Bubblewrap(Enclosure):
@@ -57,21 +64,18 @@ class Bubblewrap(Enclosure):
         return f"bubblewrap {version}: read-only system, own processes, no network, {who}"
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
-        launch = Launch(
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
+        yield Launch(
+            argv=list(command.argv),
             folder=SANDBOX_PATH,
             limits=self._limits.as_rlimits(command.timeout_seconds),
             environment={**plain_environment("/tmp", search_path(confined=True)), **command.environment},  # noqa: S108
-            supervise=False,
+            box=self._bwrap(command.workspace, command.network),
+            landlock=_SECOND_LINE if landlock_abi() > 0 else None,
             forbidden=DANGEROUS_CALLS,
             uid=sandbox_uid(),
             terminal=command.pty,
         )
-        inside = [*self._bwrap(command.workspace, command.network), "--"]
-        inside += launch.argv(_LAUNCHER_INSIDE, list(command.argv))
-        # bwrap ties itself to its parent only some time after its start, and its inner half later still: whoever kills
-        # the worker in between would leave a command that nobody stops.
-        yield Enclosed(supervised(inside), launch.handed_on())
 
     def _bwrap(self, workspace: Path, network: bool) -> list[str]:
         size = str(self._limits.temporary_bytes)
@@ -83,8 +87,6 @@ class Bubblewrap(Enclosure):
             *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),  # noqa: S108
             *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),  # noqa: S108
             *_bind_each(interpreter_folders()),
-            *_open_folder("/run"),
-            *("--ro-bind", str(LAUNCHER), _LAUNCHER_INSIDE),
             *("--bind", str(workspace), SANDBOX_PATH),
             # What is left of the root and of /dev lives in memory and would have no size limit.
             *("--remount-ro", "/dev", "--remount-ro", "/"),
@@ -98,7 +100,7 @@ def _namespaces(network: bool) -> list[str]:
     if not network:
         options.append("--unshare-net")
     if is_root():
-        return [*options, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        return options
     options += ["--unshare-user", "--uid", str(SANDBOX_UID), "--gid", str(SANDBOX_GID)]
     # Older versions lack it; the launcher forbids the calls in any case.
     return [*options, "--disable-userns"] if _version() >= (0, 8) else options

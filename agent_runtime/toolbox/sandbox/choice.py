@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.sandbox.enclosure import OUTPUT_LIMIT_BYTES, Command, Enclosed, Enclosure
+from agent_runtime.toolbox.sandbox.enclosure import OUTPUT_LIMIT_BYTES, Command, Enclosure
 from agent_runtime.toolbox.sandbox.interpreter import search_path
-from agent_runtime.toolbox.sandbox.launch import LAUNCHER, CommandLimits, Launch, plain_environment, sandbox_uid
+from agent_runtime.toolbox.sandbox.launch import CommandLimits, Launch, plain_environment, sandbox_uid
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
 from agent_runtime.toolbox.sandbox.processes import CommandResult
 from agent_runtime.toolbox.sandbox.running import Running
@@ -96,17 +96,16 @@ class Unsandboxed(Enclosure):
         return "none: commands run unconfined, with all rights of this account (AGENT_RUNTIME_ALLOW_UNSANDBOXED)"
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
         with private_folder() as home:
-            launch = Launch(
+            yield Launch(
+                argv=list(command.argv),
                 folder=str(command.workspace),
                 limits=self._limits.as_rlimits(command.timeout_seconds),
                 environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
-                supervise=True,
                 uid=sandbox_uid(),
                 terminal=command.pty,
             )
-            yield Enclosed(launch.argv(str(LAUNCHER), list(command.argv)), launch.handed_on())
 
 
 class Refused(Enclosure):
@@ -121,7 +120,7 @@ class Refused(Enclosure):
         return f"refused: no sandbox works here ({self._reason}), so commands are refused; {REMEDY}"
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:  # noqa: ARG002
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:  # noqa: ARG002
         raise ToolRefused(
             f"commands cannot run on this machine: no sandbox works ({self._reason}). Do the work with the file tools, "
             f"or tell the person what the operator can do: {REMEDY}"

@@ -13,12 +13,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosed, Enclosure
+from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosure
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_UID, is_root
 from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
 from agent_runtime.toolbox.sandbox.launch import (
     DANGEROUS_CALLS,
-    LAUNCHER,
     CommandLimits,
     Launch,
     can_filter_calls,
@@ -59,19 +58,18 @@ class Landlock(Enclosure):
         )
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
         with private_folder() as home:
-            launch = Launch(
+            yield Launch(
+                argv=list(command.argv),
                 folder=str(command.workspace),
                 limits=self._limits.as_rlimits(command.timeout_seconds),
                 environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
-                supervise=True,
                 landlock=_rules(command.workspace, home, command.network),
                 forbidden=DANGEROUS_CALLS if command.network else [*DANGEROUS_CALLS, "socket"],
                 uid=sandbox_uid(),
                 terminal=command.pty,
             )
-            yield Enclosed(launch.argv(str(LAUNCHER), list(command.argv)), launch.handed_on())
 
 
 def landlock_abi() -> int:
