@@ -11,6 +11,7 @@ from pathlib import Path
 from agent_runtime.toolbox.sandbox.launch import Launch
 from agent_runtime.toolbox.sandbox.processes import CommandResult, completed, run_process
 from agent_runtime.toolbox.sandbox.running import Running, start_process
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 OUTPUT_LIMIT_BYTES = 1024 * 1024
 
@@ -24,7 +25,8 @@ class Command:
     timeout_seconds: float | None
     """None: as long as its owner lets it."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    network: bool = False
+    network: EgressGuard | None = None
+    """What it may reach; None for nothing."""
     pty: bool = False
 
 
@@ -44,7 +46,7 @@ class Enclosure(ABC):
         environment: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,
+        network: EgressGuard | None = None,
     ) -> CommandResult:
         """See `Sandbox.run`."""
         command = Command(argv, workspace, timeout_seconds, environment or {}, network)
@@ -62,7 +64,7 @@ class Enclosure(ABC):
         *,
         workspace: Path,
         environment: Mapping[str, str] | None = None,
-        network: bool = False,
+        network: EgressGuard | None = None,
         pty: bool = False,
     ) -> Running:
         """See `Sandbox.start`."""

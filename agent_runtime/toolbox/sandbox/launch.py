@@ -16,7 +16,8 @@ MIB = 1024 * 1024
 
 DANGEROUS_CALLS = [
     "mount", "umount2", "pivot_root", "unshare", "setns", "bpf", "userfaultfd", "perf_event_open", "add_key",
-    "request_key", "keyctl", "io_uring_setup", "open_tree", "move_mount", "fsopen", "mount_setattr",
+    "request_key", "keyctl", "io_uring_setup", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick",
+    "mount_setattr", "syslog",
 ]  # fmt: skip
 
 

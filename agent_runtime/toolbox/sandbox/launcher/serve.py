@@ -26,6 +26,8 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
+    # Whatever started the worker may have left it descriptors; no command is to have them.
+    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
     worker = socket.socket(fileno=3)
     while True:
         flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
