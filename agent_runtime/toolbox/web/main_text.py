@@ -1,4 +1,4 @@
-"""The main text of a web page as Markdown, by trafilatura in a process of its own: a page can be made to last for ever."""
+"""The main text of a web page as Markdown, by trafilatura in a process of its own: some pages would last for ever."""
 
 from __future__ import annotations
 
