@@ -151,7 +151,7 @@ def _plain(host: str) -> str:
 
 
 def _shown(host: str) -> str:
-    return host[:100].encode("ascii", "backslashreplace").decode()
+    return host[:100].encode("unicode_escape").decode()
 
 
 def _host_and_ports(entry: str) -> list[tuple[str, int]]:
