@@ -89,7 +89,7 @@ async def web_fetch(arguments: Arguments, context: ToolContext) -> ToolResult:
     pages = await context.sessions.get("web_fetch", Pages, _no_pages)
     page = pages.find(str(url)) if arguments.start else None
     if page is None:
-        limits = HttpLimits(seconds=_REQUEST_SECONDS)
+        limits = HttpLimits(seconds=min(_REQUEST_SECONDS, context.timeout_seconds / 2))
         async with guarded_client(context.egress, limits, headers={"Accept": _ACCEPT}) as http:
             page = await _read(await exchange(http, limits, "GET", url))
         pages.keep(str(url), page)

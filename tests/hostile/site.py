@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 
@@ -172,32 +173,33 @@ async def site(tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
         await server.wait_closed()
 
 
-def certificate(folder: Path, *names: str, days: int = 1) -> tuple[ssl.SSLContext, Path]:
-    """A server's side of TLS for these names, and the file that trusts it. With negative `days` it has run out."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    begin, end = sorted([now - datetime.timedelta(days=2), now + datetime.timedelta(days=days)])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectAlternativeName([_general(each) for each in names]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    certificates, private = folder / f"{names[0]}{days}.pem", folder / f"{names[0]}{days}.key"
-    certificates.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+def certificate(folder: Path, *names: str) -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS for these names, and the file of an authority that vouches for it and nobody knows."""
+    authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority of the tests")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    vouching = _begun(issuer, issuer, authority).add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+    alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
+    leaf = _begun(subject, issuer, key).add_extension(alternatives, False)
+    trusted, served = folder / "authority.pem", folder / "served.pem"
+    trusted.write_bytes(vouching.sign(authority, hashes.SHA256()).public_bytes(Encoding.PEM))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    served.write_bytes(leaf.sign(authority, hashes.SHA256()).public_bytes(Encoding.PEM) + private)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates, private)
-    return context, certificates
+    context.load_cert_chain(served)
+    return context, trusted
+
+
+def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return x509.CertificateBuilder(
+        issuer_name=issuer,
+        subject_name=subject,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - datetime.timedelta(days=1),
+        not_valid_after=now + datetime.timedelta(days=1),
+    )
 
 
 def _general(name: str) -> x509.GeneralName:
