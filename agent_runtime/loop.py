@@ -249,7 +249,8 @@ class Run:
         await self.guard.require(self.lease)
         log.info("tool started", tool=tool.name, execution_id=str(execution.id))
         try:
-            config = await self.secrets.resolve(execution.id, tool.name, row.config)
+            config = self.settings.tool_config(tool.name)
+            config |= await self.secrets.resolve(execution.id, tool.name, row.config)
             egress = self.egress.allowing(config.get("allow_hosts"))
         except ToolRefused as refusal:
             return Outcome(status="failed", content=str(refusal), error=str(refusal))

@@ -33,6 +33,7 @@ NAMES = (
     "ui_size",
     "ui_timeline",
     "live_streams",
+    "fetch_page",
 )
 
 WIDTH = 150

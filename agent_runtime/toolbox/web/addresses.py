@@ -22,6 +22,7 @@ _REFUSED = tuple(
         "64:ff9b:1::/48",  # local NAT64, RFC 8215
         "2001::/23",  # protocol assignments, RFC 2928; Teredo and ORCHID among them
         "2002::/16",  # 6to4, RFC 3056
+        "3fff::/20",  # documentation, RFC 9637
         "3ffe::/16",  # the former 6bone, RFC 3701
         "5f00::/16",  # segment routing, RFC 9602
         "fec0::/10",  # site-local, RFC 3879

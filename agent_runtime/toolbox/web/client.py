@@ -85,7 +85,7 @@ def check_url(text: str) -> httpx.URL:
 
 def _check(url: httpx.URL) -> None:
     try:
-        is_complete = url.scheme in DEFAULT_PORTS and bool(url.host)
+        is_complete = url.scheme in DEFAULT_PORTS and bool(url.host) and url.port != 0
     except UnicodeError as problem:
         raise ToolRefused(f"that is not the name of a host ({problem}); check the address") from None
     if not is_complete:

@@ -87,14 +87,14 @@ class EgressGuard:
         if not allowed and port in _OTHER_PROTOCOLS:
             raise ToolRefused(f"{_shown(host)}:{port} is refused: another protocol than http and https is spoken there")
         for address in addresses:
-            if is_metadata(address):
-                raise ToolRefused(
-                    f"{_shown(host)}:{port} is refused: {address} is where a cloud keeps a machine's keys"
-                )
             if not allowed and not is_public(address):
                 raise ToolRefused(
                     f"{_shown(host)}:{port} is refused: {address} is not a public address. Only an operator can allow "
                     "it, by `allow_hosts` of the tenant or of the tool"
+                )
+            if is_metadata(address):
+                raise ToolRefused(
+                    f"{_shown(host)}:{port} is refused: {address} is where a cloud keeps a machine's keys"
                 )
             if not allowed and is_this_machine(address):
                 raise ToolRefused(f"{_shown(host)}:{port} is refused: {address} is this machine itself")
@@ -151,7 +151,7 @@ def _plain(host: str) -> str:
 
 
 def _shown(host: str) -> str:
-    return host[:100].encode("ascii", "backslashreplace").decode()
+    return host[:100].encode("unicode_escape").decode()
 
 
 def _host_and_ports(entry: str) -> list[tuple[str, int]]:

@@ -10,6 +10,8 @@ import asyncio
 import base64
 import re
 import secrets
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,7 +29,7 @@ _ADDRESSES_TRIED = 4
 _REFUSALS_LIMIT = 200
 
 # What begins a tunnel that carries what it is for: a hello of TLS, or a request of HTTP (a web socket without TLS).
-_SPEAKS_WEB = re.compile(rb"\x16\x03[\x00-\x04]|[A-Z]{3,10} [^\s\x00-\x1f]")
+_SPEAKS_WEB = re.compile(rb"\x16\x03[\x00-\x04]|[A-Z]{3,10} /")
 _HOP_HEADERS = frozenset({"connection", "proxy-connection", "proxy-authorization", "keep-alive", "host"})
 
 
@@ -78,6 +80,10 @@ async def egress_proxy(
         await opened.close()
 
 
+class _LimitReached(Exception):
+    pass
+
+
 class OpenProxy:
     """See `egress_proxy`; for who keeps one open as a session of a run."""
 
@@ -122,6 +128,8 @@ class OpenProxy:
             with suppress(OSError, EOFError, ValueError, asyncio.LimitOverrunError, asyncio.CancelledError):
                 async with self._turns:
                     await self._serve(reader, writer)
+        except _LimitReached:
+            _cut(writer)
         finally:
             writer.close()
             self._connections.discard(task)
@@ -194,7 +202,7 @@ class OpenProxy:
             writer.write_eof()
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
-        """The next bytes, none at the end. Raises `OSError` when a limit is reached, which ends the connection."""
+        """The next bytes, none at the end. Raises `_LimitReached`, which ends the connection."""
         before = self.proxy.carried_bytes
         while True:
             try:
@@ -211,7 +219,7 @@ class OpenProxy:
             self.proxy.refusals["limit"] = (
                 f"limit carried_bytes reached: {self._limits.carried_bytes} bytes went through"
             )
-            raise OSError("limit carried_bytes reached")
+            raise _LimitReached
         return chunk
 
 
@@ -231,6 +239,14 @@ def _is_authorised(headers: list[str], password: str) -> bool:
         name.lower() == "proxy-authorization" and secrets.compare_digest(value.strip(), expected)
         for name, _, value in given
     )
+
+
+def _cut(writer: asyncio.StreamWriter) -> None:
+    """End a connection by a reset: an orderly end would look like the end of the answer."""
+    with suppress(OSError):
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
 
 
 async def _answer(writer: asyncio.StreamWriter, status: str, *headers: str) -> None:

@@ -1221,6 +1221,14 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['system_config']['Row']
       }
+      /** An operator says which hosts of private networks the tools of a tenant may reach, all of them: ["wiki.internal:8080"]; [] for none. It holds from the next claim of each task on. */
+      set_tenant_allow_hosts: {
+        Args: {
+          p_tenant: string
+          p_hosts: Json
+        }
+        Returns: Database['public']['Tables']['tenants']['Row']
+      }
       /** An operator sets the limits of a tenant, all that hold: {"steps": 50}; {} for none. Its tasks heed them from their next claim at the latest. */
       set_tenant_limits: {
         Args: {

@@ -1,4 +1,5 @@
 import {
+  ArrowLeftRight,
   Database,
   FilePen,
   FileText,
@@ -33,6 +34,8 @@ const ICONS = new Map<string, LucideIcon>([
   ['file_list', FolderOpen],
   ['file_find', Search],
   ['web_search', Search],
+  ['web_fetch', Globe],
+  ['http_request', ArrowLeftRight],
   ['browser_navigate', Globe],
   ['db_query', Database],
   ['db_execute', Database],

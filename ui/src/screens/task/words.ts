@@ -12,6 +12,8 @@ const KNOWN = [
   'file_list',
   'file_find',
   'web_search',
+  'web_fetch',
+  'http_request',
   'browser_navigate',
   'db_query',
   'db_execute',
@@ -50,6 +52,9 @@ export function objectOf(
       return [of('pattern'), of('contains') && `/${of('contains')}/`].filter(Boolean).join(' ')
     case 'web_search':
       return of('query') && `“${of('query')}”`
+    case 'http_request':
+      return [of('method') || 'GET', of('url').replace(/^https?:\/\//, '')].join(' ')
+    case 'web_fetch':
     case 'browser_navigate':
       return of('url').replace(/^https?:\/\//, '')
     default:

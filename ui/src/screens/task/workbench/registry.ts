@@ -6,6 +6,7 @@ const FileContent = lazy(() => import('./file_content'))
 const FileChange = lazy(() => import('./file_change'))
 const Page = lazy(() => import('./page'))
 const Found = lazy(() => import('./found'))
+const Answered = lazy(() => import('./answered'))
 const Rows = lazy(() => import('./table_rows'))
 const Note = lazy(() => import('./note'))
 export const Anything = lazy(() => import('./anything'))
@@ -19,6 +20,8 @@ const BY_TOOL = new Map<string, View>([
   ['file_list', Found],
   ['file_find', Found],
   ['web_search', Found],
+  ['web_fetch', Answered],
+  ['http_request', Answered],
   ['browser_navigate', Page],
   ['db_query', Rows],
   ['db_execute', Rows],
