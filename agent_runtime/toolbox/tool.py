@@ -132,14 +132,17 @@ class Tool:
     """A control tool acts on its task through `ToolResult.effect`; every agent has it."""
     timeout_seconds: int = 60
     output_limit_bytes: int = 16_384
+    parameters: dict[str, Any] | None = None
+    """The JSON schema of the arguments, of a tool that a row makes: `run` gets them as the dict that they are."""
 
     @property
     def function_schema(self) -> dict[str, Any]:
         """The schema in the shape that Ollama and the `tools` table share."""
-        parameters = self.arguments.model_json_schema()
+        parameters = self.arguments.model_json_schema() if self.parameters is None else dict(self.parameters)
         parameters.pop("title", None)
-        for schema in parameters.get("properties", {}).values():
-            schema.pop("title", None)
+        if self.parameters is None:
+            for schema in parameters.get("properties", {}).values():
+                schema.pop("title", None)
         parameters.setdefault("properties", {})
         return {
             "type": "function",
