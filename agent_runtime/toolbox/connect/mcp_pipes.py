@@ -18,6 +18,7 @@ _LINE_LIMIT_BYTES = 8 * 1024 * 1024
 _BYTES_PER_CALL = 32 * 1024 * 1024
 _MESSAGES_PER_CALL = 10_000
 _CHUNK_BYTES = 65_536
+TOOLS_CHANGED = "notifications/tools/list_changed"
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Flow:
     messages: int = 0
     received_bytes: int = 0
     problem: str | None = None
+    ended: bool = False
+    """Nothing more will come."""
 
     def begin(self) -> None:
         """A new call: count anew."""
@@ -69,6 +72,7 @@ async def over_pipes(running: Running, flow: Flow) -> AsyncIterator[TransportStr
                             await arriving.send(message)
                         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
                             return
+            flow.ended = True
 
     async def send() -> None:
         async with leaving:
@@ -93,13 +97,17 @@ async def over_pipes(running: Running, flow: Flow) -> AsyncIterator[TransportStr
 
 
 def _parsed(line: bytes) -> SessionMessage | None:
-    """None for what is no message: servers that write a word of their own to their output are common."""
+    """None for what is no message, since many servers write a word of their own to their output, and for news that
+    nobody here listens to: the SDK would log each that is malformed, with its stack."""
     from mcp.shared.message import SessionMessage
-    from mcp_types import jsonrpc_message_adapter
+    from mcp_types import JSONRPCNotification, jsonrpc_message_adapter
 
     if not line.strip():
         return None
     try:
-        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+        message = jsonrpc_message_adapter.validate_json(line, by_name=False)
     except (ValueError, RecursionError):
         return None
+    if isinstance(message, JSONRPCNotification) and message.method != TOOLS_CHANGED:
+        return None
+    return SessionMessage(message)

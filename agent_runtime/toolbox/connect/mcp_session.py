@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import unicodedata
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.connect.mcp_config import Connection, digest_of
+from agent_runtime.toolbox.connect.mcp_pipes import TOOLS_CHANGED, Flow, over_pipes
 from agent_runtime.toolbox.output import clean
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
 from agent_runtime.toolbox.tool import ToolContext
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from mcp.client import Client
     from mcp_types import CallToolResult
 
-    from agent_runtime.toolbox.connect.mcp_pipes import Flow
     from agent_runtime.toolbox.sandbox.running import Running
 
 TOOLS_LIMIT = 128
@@ -29,6 +30,8 @@ _LISTING_SECONDS = 60.0
 """How long a listing is taken for true: a server may change its tools without a word."""
 _HANDSHAKE_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 5.0
+_LOGGERS = ("mcp", "client", "mcp.client.streamable_http")
 REMEDY = "pip install 'agent-runtime[mcp]' on the workers"
 
 
@@ -51,7 +54,7 @@ class McpSession:
         self._closing = asyncio.Event()
         self._opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
         self._life: asyncio.Task[None] | None = None
-        self._flow: Flow | None = None
+        self._flow = Flow()
         self._running: Running | None = None
         self._offered: dict[str, Offered] = {}
         self._listed_at = float("-inf")
@@ -65,6 +68,9 @@ class McpSession:
             raise ToolRefused(
                 f"servers of tools (MCP) are not installed on this worker: {REMEDY}; tell the person"
             ) from None
+        for name in _LOGGERS:
+            # What a stranger's server does wrong is told to the model; its words have no place in the worker's log.
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         session = cls(server)
         session._life = asyncio.create_task(session._live(connection, context))
         try:
@@ -77,8 +83,8 @@ class McpSession:
     @property
     def ended(self) -> bool:
         """Whether nobody is at the other end any more."""
-        gone = self._running is not None and self._running.exit_code is not None
-        return gone or self._life is None or self._life.done() or (self._flow is not None and bool(self._flow.problem))
+        over = self._flow.ended or self._flow.problem is not None
+        return over or self._life is None or self._life.done()
 
     async def offered(self) -> dict[str, Offered]:
         """The server's tools by name, as of a minute ago at most. Raises `ToolRefused`."""
@@ -96,7 +102,10 @@ class McpSession:
         self._closing.set()
         if self._life is None:
             return
-        _, waiting = await asyncio.wait({self._life}, timeout=_CLOSE_SECONDS)
+        # One that is still greeting does not look whether it should end.
+        waiting = {self._life}
+        if self._opened.done():
+            _, waiting = await asyncio.wait(waiting, timeout=_CLOSE_SECONDS)
         for task in waiting:
             task.cancel()
             await asyncio.wait({task}, timeout=_CLOSE_SECONDS)
@@ -106,9 +115,6 @@ class McpSession:
     async def _live(self, connection: Connection, context: ToolContext) -> None:
         from mcp.client import Client
 
-        from agent_runtime.toolbox.connect.mcp_pipes import Flow
-
-        self._flow = Flow()
         try:
             async with AsyncExitStack() as held:
                 transport = await self._transport(connection, context, held, self._flow)
@@ -134,8 +140,6 @@ class McpSession:
             from agent_runtime.toolbox.connect.mcp_http import over_http
 
             return over_http(str(connection.url), connection.headers, EgressGuard(connection.allow_hosts), flow)
-        from agent_runtime.toolbox.connect.mcp_pipes import over_pipes
-
         folder = context.workspace.root if connection.workspace else held.enter_context(private_folder())
         try:
             self._running = await context.sandbox.start(
@@ -150,7 +154,7 @@ class McpSession:
         return over_pipes(self._running, flow)
 
     async def _hear(self, message: Any) -> None:
-        if getattr(message, "method", None) == "notifications/tools/list_changed":
+        if getattr(message, "method", None) == TOOLS_CHANGED:
             self._listed_at = float("-inf")
 
     async def _list(self) -> dict[str, Offered]:
@@ -183,17 +187,16 @@ class McpSession:
         from pydantic import ValidationError
 
         assert self._life is not None
-        assert self._flow is not None
         self._flow.begin()
         request = asyncio.ensure_future(asking)
         try:
             await asyncio.wait({request, self._life}, return_when=asyncio.FIRST_COMPLETED)
             if not request.done():
-                raise self._gone("is gone")
+                raise await self._lost()
             return request.result()
         except MCPError as error:
-            if self._flow.problem or self.ended:
-                raise self._gone("is gone") from None
+            if self.ended:
+                raise await self._lost() from None
             raise ToolRefused(f"the server {self._server} refused: {plain(error.error.message, 500)}") from None
         except ValidationError as error:
             raise ToolRefused(
@@ -204,8 +207,15 @@ class McpSession:
             request.cancel()
             await asyncio.wait({request})
 
+    async def _lost(self) -> ToolRefused:
+        if self._running is not None:
+            # Its output ends a moment before it does, and how it ended is worth the moment.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._running.wait(), _LAST_WORDS_SECONDS)
+        return self._gone("is gone; the next call starts it anew")
+
     def _gone(self, what: str, error: BaseException | None = None) -> ToolRefused:
-        reasons = [self._flow.problem if self._flow else None]
+        reasons = [self._flow.problem]
         if self._running is not None and self._running.exit_code is not None:
             reasons.append(f"its command ended with {self._running.exit_code}")
             reasons += self._running.errors.strip().splitlines()[-1:]
