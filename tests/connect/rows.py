@@ -41,7 +41,7 @@ class Caller:
     def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self.folder, self.sandbox, self.sessions = folder, sandbox, Sessions()
 
-    async def __call__(self, of: ToolRow, **arguments: Any) -> Outcome:
+    async def __call__(self, of: ToolRow, /, **arguments: Any) -> Outcome:
         return await run_alone(
             make_tool(of), arguments, self.folder, config=of.config, sandbox=self.sandbox, sessions=self.sessions
         )
