@@ -21,6 +21,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox.sessions import Sessions
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 if TYPE_CHECKING:
     from agent_runtime.toolbox.database import Database
@@ -102,6 +103,8 @@ class ToolContext:
     """The tool's own configuration, from `tools.config`."""
     sessions: Sessions = field(default_factory=Sessions)
     """What stays open between the calls of this run."""
+    egress: EgressGuard = field(default_factory=EgressGuard)
+    """What of the network the call may reach: of the tenant's allowed hosts and the tool's own."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
 

@@ -19,6 +19,14 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to the addresses that a connection may go to. Raises `OSError` or `UnicodeError`."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# Where others speak than HTTP, who may obey what stands in a request: browsers do not go there either (port blocking in
+# the Fetch standard); databases and caches besides.
+_OTHER_PROTOCOLS = frozenset({
+    1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
+    111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
+    540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3306, 3659, 4045, 4190, 5060,
+    5061, 5432, 6000, 6379, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080, 11211, 27017,
+})  # fmt: skip
 _RESOLVE_SECONDS = 10.0
 
 # What resolvers take for an IPv4 address beside its usual form: 2130706433, 0x7f.1, 0177.0.0.1, 127.1.
@@ -46,8 +54,15 @@ class EgressGuard:
         self._allowed = {pair for entry in self.allow_hosts for pair in _host_and_ports(entry)}
         self._own = {pair for entry in self.own for pair in _host_and_ports(entry)}
 
-    def allowing(self, allow_hosts: Iterable[str]) -> EgressGuard:
-        """This guard with more hosts allowed, as the configuration of a tool says."""
+    def allowing(self, allow_hosts: Any) -> EgressGuard:
+        """This guard with more hosts allowed: the list that stands in a tool's configuration, or None.
+
+        Raises `ToolRefused` for what is no list of texts.
+        """
+        if allow_hosts is None:
+            return self
+        if not isinstance(allow_hosts, list) or not all(isinstance(entry, str) for entry in allow_hosts):
+            raise ToolRefused('`allow_hosts` in the tool\'s configuration is not a list like ["wiki.internal:8080"]')
         return EgressGuard([*self.allow_hosts, *allow_hosts], own=self.own, resolver=self._resolver)
 
     def to_json(self) -> dict[str, Any]:
@@ -69,6 +84,8 @@ class EgressGuard:
         addresses = await self._addresses(name, port)
         await self._refuse_own(name, port, addresses)
         allowed = (name, port) in self._allowed
+        if not allowed and port in _OTHER_PROTOCOLS:
+            raise ToolRefused(f"{_shown(host)}:{port} is refused: another protocol than http and https is spoken there")
         for address in addresses:
             if is_metadata(address):
                 raise ToolRefused(
@@ -100,12 +117,12 @@ class EgressGuard:
         raise ToolRefused(f"{_shown(name)} cannot be resolved ({reason}); check the address or try another source")
 
     async def _refuse_own(self, name: str, port: int, addresses: list[str]) -> None:
-        """By name; and by address, but for addresses of the internet, which many names share."""
+        """By address, of this machine and of private networks: what is on the internet is there for everybody."""
         for own_host, own_port in self._own:
             if port != own_port:
                 continue
             local = {address for address in addresses if not is_public(address) or is_this_machine(address)}
-            if name == own_host or (local and await self._leads_to(local, own_host, own_port)):
+            if local and await self._leads_to(local, own_host, own_port):
                 raise ToolRefused(f"{_shown(name)}:{port} is refused: it belongs to the runtime itself")
 
     async def _leads_to(self, local: set[str], own_host: str, own_port: int) -> bool:
