@@ -60,7 +60,11 @@ async def test_a_reference_server_is_listed_and_called_through_one_connection(ca
 
 async def test_hostile_servers_are_bounded_told_and_gone(caller: Caller) -> None:
     for behaviour, tool, said in (
-        ("dies", "act", "the server server is gone; the next call starts it anew: its command ended with 3; the last words"),
+        (
+            "dies",
+            "act",
+            "the server server is gone; the next call starts it anew: its command ended with 3; the last words",
+        ),
         ("hangs", "act", "did not answer within 1.7 seconds, and its connection was closed"),
         ("floods", "act", "limit messages reached: over 10000 messages for one call"),
         ("one_line", "act", "limit line_bytes reached"),
@@ -208,7 +212,9 @@ class http_server:  # noqa: N801
             if scope["type"] == "http":
                 seen.append(dict(scope["headers"]).get(b"authorization", b"").decode())
                 if scope["path"] == "/elsewhere":
-                    await send({"type": "http.response.start", "status": 302, "headers": [(b"location", b"http://10.0.0.1/")]})
+                    await send(
+                        {"type": "http.response.start", "status": 302, "headers": [(b"location", b"http://10.0.0.1/")]}
+                    )
                     await send({"type": "http.response.body"})
                     return
             await inner(scope, receive, send)

@@ -38,7 +38,9 @@ class Handler(BaseHTTPRequestHandler):
         query = {key: values[0] for key, values in parse_qs(path.query, keep_blank_values=True).items()}
         headers = {key.lower(): value for key, value in self.headers.items()}
         body = self.rfile.read(length).decode()
-        self.server.seen.append({"at": self.command + " " + path.path, "query": query, "headers": headers, "body": body})
+        self.server.seen.append(
+            {"at": self.command + " " + path.path, "query": query, "headers": headers, "body": body}
+        )
         status, more, answer = self._made(path.path, query)
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **more}.items():
@@ -113,14 +115,22 @@ def api(service: Service) -> Any:
 # -- api -----------------------------------------------------------------------------------------------------------------
 
 
-async def test_each_part_of_a_request_takes_values_and_lets_none_out(caller: Caller, api: Any, service: Service) -> None:
+async def test_each_part_of_a_request_takes_values_and_lets_none_out(
+    caller: Caller, api: Any, service: Service
+) -> None:
     made = api(
         "/items/{{id}}?fixed=1&of={{id}}",
         "id",
         method="POST",
         query={"q": "{{text}}", "gone": "{{absent}}"},
         headers={"X-Text": "for {{id}}", "X-Gone": "{{absent}}", "Authorization": "Bearer abc"},
-        json={"id": "{{id}}", "count": "{{count}}", "said": "it is {{count}}", "gone": "{{absent}}", "list": ["{{text}}"]},
+        json={
+            "id": "{{id}}",
+            "count": "{{count}}",
+            "said": "it is {{count}}",
+            "gone": "{{absent}}",
+            "list": ["{{text}}"],
+        },
         result="/data/items/0/id",
         columns={"retry_class": "keyed", "properties": {"text": TEXT, "count": NUMBER, "absent": TEXT}},
     )
@@ -178,7 +188,14 @@ async def test_pages_become_one_list_within_one_host(caller: Caller, api: Any) -
         outcome = await caller(api(path, pages=spec, result=spec.pop("result", "")))
         return json.loads(outcome.content) if outcome.status == "completed" else outcome.content
 
-    assert await pages("/pages", kind="page", parameter="page", items="/items", result="/id") == [10, 11, 20, 21, 30, 31]
+    assert await pages("/pages", kind="page", parameter="page", items="/items", result="/id") == [
+        10,
+        11,
+        20,
+        21,
+        30,
+        31,
+    ]
     assert await pages("/cursor", kind="cursor", parameter="after", items="/items", next="/next") == [0, 1, 2]
     assert await pages("/links", kind="next_link") == [1, 2]
     assert "the next page is at another host" in await pages("/abroad", kind="next_link")
@@ -221,7 +238,9 @@ def test_a_value_is_never_an_option() -> None:
 
 
 async def test_a_program_gets_its_arguments_as_json_and_prints_its_result(caller: Caller) -> None:
-    code = "import json, sys\nassert json.load(sys.stdin) == arguments\nprint(json.dumps({'sum': sum(arguments['of'])}))"
+    code = (
+        "import json, sys\nassert json.load(sys.stdin) == arguments\nprint(json.dumps({'sum': sum(arguments['of'])}))"
+    )
     made = row("python", {}, implementation_code=code, properties={"of": {"type": "array", "items": NUMBER}})
     outcome = await caller(made, of=[1, 2, 3])
     assert (outcome.content, outcome.data["result"]) == ('{"sum": 6}', {"sum": 6})

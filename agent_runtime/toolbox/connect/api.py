@@ -31,7 +31,6 @@ from agent_runtime.toolbox.connect.templates import (
 )
 from agent_runtime.toolbox.tool import Run, ToolContext, ToolResult
 from agent_runtime.toolbox.web.client import HttpLimits, check_url, guarded_client, sentence
-from agent_runtime.toolbox.web.egress import EgressGuard
 
 _PAGES_LIMIT = 20
 _REDIRECTS = 3
@@ -93,7 +92,7 @@ def make_run(row: ToolRow, parameters: dict[str, Any]) -> Run:
         filled = ApiConfig.model_validate(context.config)
         request = _Request(filled, arguments, context.idempotency_key if row.retry_class == "keyed" else None)
         limits = HttpLimits(seconds=max(context.timeout_seconds - 1, 1))
-        async with guarded_client(EgressGuard(filled.allow_hosts), limits) as http:
+        async with guarded_client(context.egress.allowing(filled.allow_hosts), limits) as http:
             if filled.pages:
                 return await _all_pages(http, request, filled, filled.pages)
             answer = await request.send(http, request.url, request.query)

@@ -16,7 +16,6 @@ from agent_runtime.toolbox.connect.mcp_pipes import TOOLS_CHANGED, Flow, over_pi
 from agent_runtime.toolbox.output import clean
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
 from agent_runtime.toolbox.tool import ToolContext
-from agent_runtime.toolbox.web.egress import EgressGuard
 
 if TYPE_CHECKING:
     from mcp.client import Client
@@ -139,7 +138,9 @@ class McpSession:
         if connection.transport == "http":
             from agent_runtime.toolbox.connect.mcp_http import over_http
 
-            return over_http(str(connection.url), connection.headers, EgressGuard(connection.allow_hosts), flow)
+            return over_http(
+                str(connection.url), connection.headers, context.egress.allowing(connection.allow_hosts), flow
+            )
         folder = context.workspace.root if connection.workspace else held.enter_context(private_folder())
         try:
             self._running = await context.sandbox.start(
