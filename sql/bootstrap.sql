@@ -67,6 +67,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/allow_hosts.sql
 \ir functions/agents.sql
 \ir functions/trial.sql
+\ir functions/connect.sql
 \ir functions/health.sql
 \ir functions/live.sql
 
@@ -81,6 +82,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/limits.sql
 \ir triggers/taint.sql
 \ir triggers/allow_hosts.sql
+\ir triggers/connect.sql
 \ir triggers/search.sql
 \ir triggers/timeline.sql
 \ir triggers/notify.sql
@@ -119,6 +121,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/search.sql
 \ir policies/operator.sql
 \ir policies/allow_hosts.sql
+\ir policies/connect.sql
 \ir policies/screens.sql
 \ir policies/health.sql
 \ir policies/live.sql
