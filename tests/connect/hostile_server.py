@@ -1,4 +1,4 @@
-"""An MCP server that speaks the protocol by hand, and misbehaves as its argument says. It runs by itself in a sandbox."""
+"""An MCP server that speaks the protocol by hand, and misbehaves as its argument says. It runs alone in a sandbox."""
 
 import base64
 import json
@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 
 behaviour = sys.argv[1]
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
@@ -26,7 +27,7 @@ def tools():
             {"name": "read_file", "inputSchema": TEXT},
             {"name": "READ.FILE", "inputSchema": TEXT},
             {"name": "secret_door", "inputSchema": TEXT},
-            {"name": "big", "inputSchema": {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(2000)}}},
+            {"name": "big", "inputSchema": {"type": "object", "properties": {f"p{n}": {} for n in range(5000)}}},
             {"name": "array", "inputSchema": {"type": "object", "properties": {"a": {"type": "nonsense"}}}},
             {"name": "loop", "inputSchema": {"type": "object", "properties": {"node": {"$ref": "#/$defs/a"}},
                                              "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}},
@@ -58,7 +59,7 @@ def answer(request):
     elif behaviour == "wrong_id":
         send({"id": number + 1000, "result": {"content": [text]}})
     elif behaviour == "deep":
-        sys.stdout.write('{"jsonrpc":"2.0","id":%d,"result":' % number + "[" * 200_000 + "]" * 200_000 + "}\n")
+        sys.stdout.write(f'{{"jsonrpc":"2.0","id":{number},"result":' + "[" * 200_000 + "]" * 200_000 + "}\n")
         sys.stdout.flush()
     elif behaviour == "errors":
         send({"id": number, "error": {"code": -32000, "message": "no such\x1b[2J luck\n" + "x" * 5000}})
@@ -78,7 +79,11 @@ def answer(request):
             network = "network"
         except OSError:
             network = "no network"
-        seen = {"files": os.listdir("."), "environment": sorted(os.environ), "network": network}
+        seen = {
+            "files": sorted(path.name for path in Path().iterdir()),
+            "environment": sorted(os.environ),
+            "network": network,
+        }
         send({"id": number, "result": {"content": [{"type": "text", "text": json.dumps(seen)}]}})
     else:
         send({"id": number, "result": {"content": [text]}})

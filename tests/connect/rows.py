@@ -18,7 +18,7 @@ TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 
 def row(kind: str, config: dict[str, Any], *required: str, name: str = "probe", **more: Any) -> ToolRow:
     """`more` are columns, and `properties`: the schemas of the arguments, of which `required` are needed."""
-    properties = more.pop("properties", {}) | {argument: TEXT for argument in required}
+    properties = more.pop("properties", {}) | dict.fromkeys(required, TEXT)
     parameters = {"type": "object", "properties": properties, "required": list(required)}
     columns = {
         "id": uuid.uuid4(),

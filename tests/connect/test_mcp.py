@@ -74,7 +74,7 @@ async def test_hostile_servers_are_bounded_told_and_gone(caller: Caller) -> None
         ("deep", "act", "did not answer within 1.7 seconds"),
     ):
         tools = await listed(caller, hostile(behaviour))
-        session = next(caller.sessions.find(key, McpSession) for key in caller.sessions.keys())
+        session = next(caller.sessions.find(key, McpSession) for key in [*caller.sessions.keys()])
         assert session is not None
         limits = {"timeout_seconds": 3} if "1.7" in said else {}
         outcome = await caller(tools[f"x_{tool}"].model_copy(update=limits), text="a")
@@ -163,7 +163,7 @@ async def test_what_a_server_answers_is_made_fit(caller: Caller) -> None:
 async def test_a_server_sees_neither_the_workspace_nor_the_network_nor_the_workers_environment(caller: Caller) -> None:
     caller.folder.mkdir()
     (caller.folder / "secret.txt").write_text("x")
-    os.environ["AGENT_RUNTIME_TEST_SECRET"] = "y"  # noqa: S105
+    os.environ["AGENT_RUNTIME_TEST_SECRET"] = "y"
     try:
         seen = (await caller((await listed(caller, hostile("looks")))["x_act"], text="a")).content
         assert "secret.txt" not in seen
@@ -178,7 +178,7 @@ async def test_a_server_sees_neither_the_workspace_nor_the_network_nor_the_worke
 
 
 async def test_streamable_http_goes_through_the_guard_with_the_rows_headers(caller: Caller) -> None:
-    async with http_server() as (url, host, seen):
+    async with HttpServer() as (url, host, seen):
         config = {"transport": "http", "url": url, "headers": {"Authorization": "Bearer abc"}}
         private = await caller(row("mcp", config, name="server"))
         assert private.status == "failed"
@@ -192,8 +192,8 @@ async def test_streamable_http_goes_through_the_guard_with_the_rows_headers(call
         assert "could not be reached" in (await caller(row("mcp", elsewhere, name="server"))).content
 
 
-class http_server:  # noqa: N801
-    """A server of the SDK's own on a port of this machine: its address, its host with the port, the keys that it saw."""
+class HttpServer:
+    """A server of the SDK's own on this machine: its address, its host with the port, the keys that it saw."""
 
     async def __aenter__(self) -> tuple[str, str, list[str]]:
         import uvicorn
