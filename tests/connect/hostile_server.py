@@ -59,7 +59,7 @@ def answer(request):
     elif behaviour == "wrong_id":
         send({"id": number + 1000, "result": {"content": [text]}})
     elif behaviour == "deep":
-        sys.stdout.write(f'{{"jsonrpc":"2.0","id":{number},"result":' + "[" * 200_000 + "]" * 200_000 + "}\n")
+        sys.stdout.write('{"jsonrpc":"2.0","id":' + str(number) + ',"result":' + "[" * 200_000 + "]" * 200_000 + "}\n")
         sys.stdout.flush()
     elif behaviour == "errors":
         send({"id": number, "error": {"code": -32000, "message": "no such\x1b[2J luck\n" + "x" * 5000}})

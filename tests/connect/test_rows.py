@@ -246,6 +246,8 @@ async def test_a_program_gets_its_arguments_as_json_and_prints_its_result(caller
     assert broken.status == "failed"
     assert "line 2, in f" in broken.content
     assert "ZeroDivisionError" in broken.content
+    nonsense = await caller(row("python", {}, implementation_code="def"))
+    assert "SyntaxError: invalid syntax" in nonsense.content
     walls = "import os, socket\nprint(sorted(os.environ))\ntry:\n    socket.create_connection(('1.1.1.1', 53), 1)\n"
     walls += "except OSError as error:\n    print('no network')\nopen('kept.txt', 'w').write('x')"
     outcome = await caller(row("python", {"environment": {"TOKEN": "t"}}, implementation_code=walls))
@@ -275,7 +277,6 @@ def test_a_row_that_cannot_work_says_why() -> None:
         (row("shell", {"command": "ls {{id}}"}, "id"), "config.command: Input should be a valid list"),
         (row("shell", {"command": ["{{id}}"]}, "id"), "must be a plain name"),
         (row("shell", {"command": ["ls"], "environment": {"A B": "c"}}), "cannot be a variable"),
-        (row("python", {}, implementation_code="def"), "its code is not Python"),
         (row("mcp", {"transport": "stdio"}), "transport stdio goes with command"),
         (row("mcp", {"transport": "http", "url": "https://a.example", "command": ["a"]}), "without command"),
         (row("shell", {"command": ["ls"]}, function_schema={}), "function_schema has no function.parameters"),

@@ -17,7 +17,6 @@ from agent_runtime.records import ToolRow
 from agent_runtime.toolbox.connect.mcp_config import Connection, ServerConfig, ServerToolConfig
 from agent_runtime.toolbox.connect.mcp_session import McpSession, Offered, plain
 from agent_runtime.toolbox.connect.schema import harmless
-from agent_runtime.toolbox.connect.templates import check_template
 from agent_runtime.toolbox.tool import Run, ToolContext, ToolResult
 
 _DESCRIPTION_LIMIT = 1000
@@ -32,9 +31,9 @@ _FOLDER = "from_servers"
 def make_run(row: ToolRow, parameters: dict[str, Any]) -> Run:  # noqa: ARG001
     """Raises `ConfigError` and pydantic's `ValidationError` for a row that cannot work."""
     if "tool" in row.config:
-        check_template(ServerToolConfig.model_validate(row.config).connection.model_dump(), set(), "config.connection")
+        ServerToolConfig.model_validate(row.config)
         return _call_tool
-    check_template(ServerConfig.model_validate(row.config).model_dump(), set(), "config")
+    ServerConfig.model_validate(row.config)
 
     async def list_tools(arguments: dict[str, Any], context: ToolContext) -> ToolResult:  # noqa: ARG001
         config = ServerConfig.model_validate(context.config)
