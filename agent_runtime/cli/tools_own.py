@@ -176,7 +176,7 @@ async def _refresh(person: Person, name: str, enable: bool) -> list[dict[str, st
     described = {tool.name: tool for tool in await person.tools()}
     for change in changes:
         tool = described.get(change["name"])
-        change["description"] = tool.description if tool else ""
+        change["description"] = str(tool.function_schema["function"]["description"]) if tool else ""
         if enable and tool and change["change"] in ("added, disabled", "changed, disabled"):
             await platform.set_tool(tool, {"is_enabled": True})
             change["change"] = change["change"].replace("disabled", "enabled")

@@ -94,7 +94,8 @@ class McpSession:
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> CallToolResult:
         """Call a tool. Raises `ToolRefused` when the server refuses, is gone or speaks nonsense."""
-        return await self._answer(self._call(tool, arguments))
+        result: CallToolResult = await self._answer(self._call(tool, arguments))
+        return result
 
     async def close(self) -> None:
         """End the connection, and the command where there is one."""

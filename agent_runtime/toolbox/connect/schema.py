@@ -43,7 +43,7 @@ def check_values(name: str, parameters: dict[str, Any], values: dict[str, Any]) 
 
     An argument that the schema does not name is refused, unless it says by `additionalProperties` what it takes.
     """
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]
     from referencing import Registry
     from referencing.exceptions import Unresolvable
