@@ -35,8 +35,8 @@ from agent_runtime.limits import Limits, check_repeats
 from agent_runtime.live_answers import AnswerFeed
 from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
+from agent_runtime.toolbox.connect.rows import RowTools
 from agent_runtime.toolbox.executor import Outcome, execute
-from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.tool import ToolContext
@@ -75,7 +75,7 @@ class Run:
     lease: Lease
     store: Store
     model: ChatModel
-    registry: Registry
+    tools: RowTools
     sandbox: Sandbox
     workspace: Workspace
     files: TaskFiles
@@ -241,9 +241,11 @@ class Run:
             self.files.recorded()
 
     async def _run(self, execution: Execution) -> Outcome:
-        tool, row = self.registry.get(execution.tool_name), self._row(execution.tool_name)
+        row = self._row(execution.tool_name)
+        tool = self.tools.get(row) if row else None
         if tool is None or row is None:
-            why = f"The tool {execution.tool_name} is not installed on this worker; try another way."
+            why = self.tools.problem(row) if row else None
+            why = why or f"The tool {execution.tool_name} is not installed on this worker; try another way."
             return Outcome(status="failed", content=why, error=why)
         # A worker that stood still since the call was started may have lost the task by now.
         await self.guard.require(self.lease)
@@ -336,7 +338,7 @@ class Run:
         return [output["effect"] for output in outputs if (output.get("effect") or {}).get("kind") == kind]
 
     def _offered(self) -> list[ToolRow]:
-        return [tool for tool in self.context.tools if self.registry.get(tool.name)]
+        return [row for row in self.context.tools if self.tools.get(row)]
 
     def _row(self, name: str) -> ToolRow | None:
         return next((tool for tool in self.context.tools if tool.name == name), None)

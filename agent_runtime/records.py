@@ -78,6 +78,8 @@ class ToolRow(_Row):
     description: str
     category: str
     function_schema: dict[str, Any]
+    implementation_type: str = "python"
+    implementation_code: str | None = None
     retry_class: Literal["pure", "idempotent", "keyed", "unsafe"]
     timeout_seconds: int
     output_limit_bytes: int

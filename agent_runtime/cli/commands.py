@@ -22,6 +22,7 @@ from agent_runtime.cli import submit as submit
 from agent_runtime.cli import tasks as tasks
 from agent_runtime.cli import tenants as tenants
 from agent_runtime.cli import tools as tools
+from agent_runtime.cli import tools_own as tools_own
 from agent_runtime.cli import up as up
 from agent_runtime.cli import vault as vault
 from agent_runtime.cli import watch as watch

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent_runtime.errors import DatabaseUnavailable, LeaseLost, ToolRefused
+from agent_runtime.toolbox.connect.schema import check_values
 from agent_runtime.toolbox.output import clean, clean_data, fit
 from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
 from agent_runtime.vault.scrub import Scrubber
@@ -80,8 +81,13 @@ async def _run(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> T
         ) from None
 
 
-def check_arguments(tool: Tool, arguments: dict[str, Any]) -> BaseModel:
-    """The arguments as the tool's model. Raises `ToolRefused` naming each field that is wrong and what was expected."""
+def check_arguments(tool: Tool, arguments: dict[str, Any]) -> BaseModel | dict[str, Any]:
+    """The arguments as the tool's model, or as they are where a row gives their schema.
+
+    Raises `ToolRefused` naming each field that is wrong and what was expected.
+    """
+    if tool.parameters is not None:
+        return check_values(tool.name, tool.parameters, arguments)
     unknown = sorted(set(arguments) - _accepted(tool))
     problems = [f"{name!r} is not one of its arguments" for name in unknown]
     try:

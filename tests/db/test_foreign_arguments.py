@@ -67,6 +67,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "clone_agent": lambda s: {"p_agent": s.rows["agents"]["id"], "p_name": "x"},
     "publish_agent": lambda s: {"p_agent": s.rows["agents"]["id"]},
     "try_tool": lambda s: {"p_tool": s.rows["tools"]["id"]},
+    "adopt_server_tools": lambda s: {"p_execution": s.rows["tool_executions"]["id"]},
     "task_people": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "search_tasks": lambda s: {},
 }

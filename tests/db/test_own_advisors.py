@@ -52,6 +52,7 @@ DEFINERS_OF_PEOPLE = {
     "set_tenant_allow_hosts": "an operator",
     "publish_agent": "an operator, of an agent that the operator sees",
     "try_tool": "an admin, in the own tenant",
+    "adopt_server_tools": "an admin, of the own tenant's servers; an operator, of the platform's",
     # What policies ask. They read public.users past its own policy, which would otherwise ask itself.
     "me": "answers about the caller alone",
     "my_tenant": "answers about the caller alone",
