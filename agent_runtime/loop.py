@@ -259,6 +259,7 @@ class Run:
             output_limit_bytes=row.output_limit_bytes,
             config=config,
             sessions=self.sessions,
+            earlier=self.context.executions,
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)

@@ -13,7 +13,7 @@ The function's name is the tool's name; its docstring is what the model reads; t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from uuid import UUID
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from agent_runtime.toolbox.sessions import Sessions
 
 if TYPE_CHECKING:
+    from agent_runtime.records import Execution
     from agent_runtime.toolbox.database import Database
     from agent_runtime.toolbox.sandbox.choice import Sandbox
     from agent_runtime.toolbox.workspace import Workspace
@@ -102,6 +103,8 @@ class ToolContext:
     """The tool's own configuration, from `tools.config`."""
     sessions: Sessions = field(default_factory=Sessions)
     """What stays open between the calls of this run."""
+    earlier: Sequence[Execution] = ()
+    """The calls of this task so far, in order: what an earlier run had open is on record here."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
 
