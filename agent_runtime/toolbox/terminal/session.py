@@ -17,7 +17,7 @@ import termios
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.sandbox.running import COLUMNS, ROWS, Running
@@ -38,6 +38,7 @@ LINE_LIMIT_BYTES = 4_000
 _PACE_SECONDS = 0.02
 _INLINE_BYTES = 32_768
 _MARK_LIMIT_BYTES = 64
+_GIVE_THE_SCREEN_BACK = "\x1b[?1049l\x1b7\x1b[r\x1b8"
 Start = Callable[[list[str], dict[str, str]], Awaitable[Running]]
 """Starts an argument vector with an environment on a terminal."""
 _QUESTION = re.compile(r"[:?>\])}$#%»…][ \t\xa0]*\Z")
@@ -65,6 +66,7 @@ class TerminalSession:
         """What was run in it last."""
         self.state: State = "starting"
         self._running = running
+        self._settings = _without_echo(self.terminal)
         self._screen = Screen(COLUMNS, ROWS)
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._mark = re.compile(rb"\x1b\]133;([CD]);(\d*);" + word.encode() + rb"\x07")
@@ -85,10 +87,13 @@ class TerminalSession:
 
     async def run(self, command: str) -> None:
         """Type a command at the prompt. Nothing else may run."""
+        await self._catch_up()
         self.command, self._begun, self._exit_code = command, False, None
         self.state = "running"
+        # A program that was killed leaves its settings and its screen behind.
+        self._screen.feed(_GIVE_THE_SCREEN_BACK)
         with suppress(termios.error):
-            _echo_off(self.terminal)
+            termios.tcsetattr(self.terminal, termios.TCSANOW, self._settings)
         await self._write(_as_input(command))
 
     async def type(self, content: bytes) -> None:
@@ -252,10 +257,10 @@ async def open_session(name: str, sandbox_start: Start, environment: dict[str, s
     return session
 
 
-def _echo_off(terminal: int) -> None:
-    attributes = termios.tcgetattr(terminal)
-    attributes[3] &= ~termios.ECHO
-    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+def _without_echo(terminal: int) -> list[Any]:
+    settings = termios.tcgetattr(terminal)
+    settings[3] &= ~termios.ECHO
+    return settings
 
 
 def _as_input(command: str) -> bytes:
