@@ -267,6 +267,7 @@ class Run:
             sessions=self.sessions,
             egress=egress,
             agent_network=self.context.agent.configuration.get("network") is True,
+            earlier=self.context.executions,
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)

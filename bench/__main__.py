@@ -30,6 +30,7 @@ NAMES = (
     "scale",
     "workspace_travel",
     "rls",
+    "python_exec",
     "ui_size",
     "ui_timeline",
     "live_streams",

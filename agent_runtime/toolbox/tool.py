@@ -13,7 +13,7 @@ The function's name is the tool's name; its docstring is what the model reads; t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from uuid import UUID
@@ -24,6 +24,7 @@ from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.web.egress import EgressGuard
 
 if TYPE_CHECKING:
+    from agent_runtime.records import Execution
     from agent_runtime.toolbox.database import Database
     from agent_runtime.toolbox.sandbox.choice import Sandbox
     from agent_runtime.toolbox.workspace import Workspace
@@ -107,6 +108,8 @@ class ToolContext:
     """What of the network the call may reach: of the tenant's allowed hosts and the tool's own."""
     agent_network: bool = False
     """Whether the agent's configuration grants commands the network: `network: true`."""
+    earlier: Sequence[Execution] = ()
+    """The calls of this task so far, in order: what an earlier run had open is on record here."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
 

@@ -103,14 +103,49 @@ Use it at the start of any task of more than one step, and again when the plan t
     'builtin', 'safe', 'idempotent', false, false, 60, 16384
   ),
   (
+    'python_exec', 'Run Python', 'Run Python code in the task''s interpreter, and get what it printed, its last expression, figures and errors.
+
+Use it to compute, to look into data and to draw. Variables, imports and functions stay for the next call, as in a
+notebook; the folder is the workspace, and await works at the top. Tables are shown as text; open matplotlib figures
+are saved as figures/NAME.png. It runs in a sandbox without a network, and nobody can answer input(). A call that
+takes too long is interrupted and keeps its variables where it can. The interpreter ends when the task waits or
+ends, so write results worth keeping to files.', 'system',
+    '{"type": "function", "function": {"name": "python_exec", "description": "Run Python code in the task''s interpreter, and get what it printed, its last expression, figures and errors.\n\nUse it to compute, to look into data and to draw. Variables, imports and functions stay for the next call, as in a\nnotebook; the folder is the workspace, and await works at the top. Tables are shown as text; open matplotlib figures\nare saved as figures/NAME.png. It runs in a sandbox without a network, and nobody can answer input(). A call that\ntakes too long is interrupted and keeps its variables where it can. The interpreter ends when the task waits or\nends, so write results worth keeping to files.", "parameters": {"additionalProperties": false, "properties": {"code": {"description": "Python code; its last expression is shown.", "maxLength": 100000, "minLength": 1, "type": "string"}, "timeout_seconds": {"default": 60, "description": "Interrupt it after so many seconds.", "maximum": 600, "minimum": 1, "type": "integer"}}, "required": ["code"], "type": "object"}}}',
+    'python', 'dangerous', 'unsafe', false, false, 620, 16384
+  ),
+  (
     'shell_exec', 'Ejecutar Comando Shell', 'Run a shell command in the task''s workspace and get its exit code, output and errors.
 
 Use it to compute, to convert files and to run programs and scripts (python3 is there). It runs in a sandbox: the
-workspace and /tmp are writable, /tmp is emptied after each call, the rest of the system is read-only, and there is
-no network. Nothing keeps running after the call, so do not start servers or background jobs for later. It cannot
-answer questions: pass options such as -y. Send long output to a file and read the part you need.', 'system',
-    '{"type": "function", "function": {"name": "shell_exec", "description": "Run a shell command in the task''s workspace and get its exit code, output and errors.\n\nUse it to compute, to convert files and to run programs and scripts (python3 is there). It runs in a sandbox: the\nworkspace and /tmp are writable, /tmp is emptied after each call, the rest of the system is read-only, and there is\nno network. Nothing keeps running after the call, so do not start servers or background jobs for later. It cannot\nanswer questions: pass options such as -y. Send long output to a file and read the part you need.", "parameters": {"additionalProperties": false, "properties": {"command": {"description": "The command line, as for `bash -c`.", "maxLength": 32768, "minLength": 1, "type": "string"}, "timeout_seconds": {"default": 60, "description": "Stop it after so many seconds.", "maximum": 600, "minimum": 1, "type": "integer"}}, "required": ["command"], "type": "object"}}}',
+workspace and /tmp are writable, the rest of the system is read-only, and there is no network. Without a session
+nothing keeps running after the call, /tmp is emptied, and it cannot answer questions: pass options such as -y. With
+a session it runs in a shell that stays: folder and variables are kept, and a command goes on after the call. Use it
+for servers, long work and programs that ask: see what they print with shell_view, answer with shell_input, end with
+shell_kill. Sessions end when the task waits or ends. Send long output to a file and read the part you need.', 'system',
+    '{"type": "function", "function": {"name": "shell_exec", "description": "Run a shell command in the task''s workspace and get its exit code, output and errors.\n\nUse it to compute, to convert files and to run programs and scripts (python3 is there). It runs in a sandbox: the\nworkspace and /tmp are writable, the rest of the system is read-only, and there is no network. Without a session\nnothing keeps running after the call, /tmp is emptied, and it cannot answer questions: pass options such as -y. With\na session it runs in a shell that stays: folder and variables are kept, and a command goes on after the call. Use it\nfor servers, long work and programs that ask: see what they print with shell_view, answer with shell_input, end with\nshell_kill. Sessions end when the task waits or ends. Send long output to a file and read the part you need.", "parameters": {"additionalProperties": false, "properties": {"command": {"description": "The command line, as for `bash -c`.", "maxLength": 32768, "minLength": 1, "type": "string"}, "timeout_seconds": {"default": 60, "description": "Without a session: stop it after so many seconds.", "maximum": 600, "minimum": 1, "type": "integer"}, "session": {"default": "", "description": "Run it in the terminal of this name, such as `server`, which stays open after the call.", "pattern": "^$|^[a-z][a-z0-9_-]{0,31}$", "type": "string"}, "wait_seconds": {"default": 10, "description": "With a session: wait so long for its end; it goes on after that.", "maximum": 600, "minimum": 0, "type": "number"}}, "required": ["command"], "type": "object"}}}',
     'python', 'dangerous', 'unsafe', false, false, 610, 16384
+  ),
+  (
+    'shell_input', 'Type into a terminal', 'Answer the program that runs in a session: type text, press keys, or send it a signal; then see what it printed.
+
+Use it for prompts, menus, interpreters and full-screen programs. When nothing runs in the session, run the next
+command with shell_exec instead. Never type a password that the person did not give you for this.', 'system',
+    '{"type": "function", "function": {"name": "shell_input", "description": "Answer the program that runs in a session: type text, press keys, or send it a signal; then see what it printed.\n\nUse it for prompts, menus, interpreters and full-screen programs. When nothing runs in the session, run the next\ncommand with shell_exec instead. Never type a password that the person did not give you for this.", "parameters": {"additionalProperties": false, "properties": {"session": {"description": "The name that shell_exec opened it with.", "pattern": "^[a-z][a-z0-9_-]{0,31}$", "type": "string"}, "text": {"default": "", "description": "What to type.", "maxLength": 16384, "type": "string"}, "press_enter": {"default": true, "description": "Press Enter after the text.", "type": "boolean"}, "keys": {"description": "Keys to press after the text: enter, tab, escape, up, down, page-down, ctrl-c, ctrl-d, f1 …", "items": {"type": "string"}, "maxItems": 100, "type": "array"}, "signal": {"default": "", "description": "Send this signal to the program instead of typing.", "enum": ["", "INT", "TERM", "KILL", "HUP", "QUIT", "USR1", "USR2"], "type": "string"}, "wait_seconds": {"default": 5, "description": "Wait so long for the command to end or to ask again.", "maximum": 600, "minimum": 0, "type": "number"}}, "required": ["session"], "type": "object"}}}',
+    'python', 'dangerous', 'unsafe', false, false, 610, 16384
+  ),
+  (
+    'shell_kill', 'End a terminal', 'End a session: its shell and everything that runs in it. The last output is shown.
+
+Use it for servers and programs that you need no longer; a command alone is stopped with shell_input (keys ctrl-c).', 'system',
+    '{"type": "function", "function": {"name": "shell_kill", "description": "End a session: its shell and everything that runs in it. The last output is shown.\n\nUse it for servers and programs that you need no longer; a command alone is stopped with shell_input (keys ctrl-c).", "parameters": {"additionalProperties": false, "properties": {"session": {"description": "The name that shell_exec opened it with.", "pattern": "^[a-z][a-z0-9_-]{0,31}$", "type": "string"}}, "required": ["session"], "type": "object"}}}',
+    'python', 'safe', 'idempotent', false, false, 60, 16384
+  ),
+  (
+    'shell_view', 'View a terminal', 'See what a session printed since you last looked, whether its command still runs, and its exit code.
+
+Use wait_seconds to wait for a long command. Of a full-screen program, such as an editor, you see the whole screen.', 'system',
+    '{"type": "function", "function": {"name": "shell_view", "description": "See what a session printed since you last looked, whether its command still runs, and its exit code.\n\nUse wait_seconds to wait for a long command. Of a full-screen program, such as an editor, you see the whole screen.", "parameters": {"additionalProperties": false, "properties": {"session": {"description": "The name that shell_exec opened it with.", "pattern": "^[a-z][a-z0-9_-]{0,31}$", "type": "string"}, "wait_seconds": {"default": 0, "description": "Wait so long for the command to end or to ask for input; 0 looks at once.", "maximum": 600, "minimum": 0, "type": "number"}}, "required": ["session"], "type": "object"}}}',
+    'python', 'safe', 'idempotent', false, false, 610, 16384
   ),
   (
     'task_complete', 'Complete the task', 'End the task: give the answer and name the files that the person should get.

@@ -38,6 +38,11 @@ class Running:
         return self._process.exit_code
 
     @property
+    def terminal(self) -> int | None:
+        """The worker's end of its terminal, whose settings and foreground can be asked for; None on pipes."""
+        return self._streams.terminal
+
+    @property
     def errors(self) -> str:
         """The last 64 KiB of its errors; nothing on a terminal, where they come with the output."""
         return self._errors.decode(errors="replace")
