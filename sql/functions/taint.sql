@@ -214,11 +214,13 @@ begin
         or (
           private.gives_what_others_wrote(t, e)
           -- What was searched for may be repeated in what is found.
-          and not (starts_with(t.destination, '=') and position(rtrim(v_bare, '/') in e.input_parameters::text) > 0)
+          and not (
+            coalesce(starts_with(t.destination, '='), false) and position(rtrim(v_bare, '/') in e.input_parameters::text) > 0
+          )
           and exists (
-            select from jsonb_path_query(e.output_result, 'strict $.**') v
+            select from jsonb_path_query(e.output_result, 'strict $.**') as v (said)
             cross join unnest(v_spellings) s
-            where jsonb_typeof(v.value) = 'string' and private.stands_in(v.value #>> '{}', s)
+            where jsonb_typeof(v.said) = 'string' and private.stands_in(v.said #>> '{}', s)
           )
         )
       )
