@@ -444,7 +444,7 @@ def test_nobody_unmarks_a_task(connection: Connection, alice: uuid.UUID, task: R
     for role, user in (("authenticated", alice), ("service_role", None)):
         for change in ("tainted = false", "taint_sources = '[]'"):
             with acting_as(connection, role, user), refused(DENIED), connection.transaction():  # type: ignore[arg-type]
-                connection.execute(f"update public.tasks set {change} where id = %s", [task["id"]])  # type: ignore[arg-type]
+                connection.execute(f"update public.tasks set {change} where id = %s", [task["id"]])
 
 
 def test_an_upload_that_comes_while_a_call_starts_is_before_it_or_after_it(database: Database) -> None:
