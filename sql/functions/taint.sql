@@ -160,7 +160,8 @@ comment on function private.words_of_person(public.tasks) is 'All that the perso
 
 -- Reading ---------------------------------------------------------------------------------------------------------------------
 
-create or replace function private.reads_what_is_known(p_tool public.tools, p_task public.tasks, p_arguments jsonb) returns boolean
+create or replace function private.reads_what_is_known(p_tool public.tools, p_task public.tasks, p_arguments jsonb)
+returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_destination text;
@@ -228,7 +229,8 @@ begin
 end
 $$;
 
-create or replace function private.gives_what_others_wrote(p_tool public.tools, p_execution public.tool_executions) returns boolean
+create or replace function private.gives_what_others_wrote(p_tool public.tools, p_execution public.tool_executions)
+returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   -- Pages that our own tools read from known addresses, and files that the person gave and nobody changed. What else a tool gives,
   -- a command or a query above all, could have been put together of what the task knows.
