@@ -105,6 +105,16 @@ def gate(connection: Connection, task: Row, tool: str, **arguments: Any) -> Row 
     return found
 
 
+def told(connection: Connection, task: Row, execution: str, output: Row) -> None:
+    """The call ends with this result."""
+    with acting_as(connection, "agent_worker"):
+        value(
+            connection,
+            "select public.worker_finish_execution(%s, %s, %s, 'completed', 'x', %s, null, 1)",
+            task["id"], task["lease_token"], execution, json.dumps(output),
+        )  # fmt: skip
+
+
 def free(connection: Connection, task: Row, tool: str, **arguments: Any) -> bool:
     return gate(connection, task, tool, **arguments) is None
 
@@ -124,8 +134,8 @@ def test_an_untainted_task_sends_freely_and_a_tainted_one_asks_and_says_why(
     assert held["gate"] == {"destinations": ["bob@example.org"], "sources": [{"source": "file data.csv"}]}
     with refused(UNAPPROVED, "has not been approved"):
         start(connection, task, held["id"])
-    told = runs.events(connection, task, "execution.status")[-1]["payload"]
-    assert (told["status"], told["gated"]) == ("awaiting_approval", True)
+    event = runs.events(connection, task, "execution.status")[-1]["payload"]
+    assert (event["status"], event["gated"]) == ("awaiting_approval", True)
     with person(connection, alice):
         waiting = one(connection, "select gate, tainted, taint_sources, outward from public.waiting_executions")
     assert waiting == {
@@ -150,14 +160,9 @@ def test_what_taints(connection: Connection, alice: uuid.UUID, task: Row) -> Non
     assert not task_row(connection, clean)["tainted"]
     (second,) = record_turn(connection, clean, 2, tool_call("probe_shell"))["executions"]
     start(connection, clean, second["id"])
-    with acting_as(connection, "agent_worker"):
-        # A tool can say by itself where its text is from: texts of anybody's, each once, and no more than fifty.
-        sources = ["mail\u0007 from\nEve", "", "mail from Eve", *(f"server {n}" for n in range(80)), "x" * 9999]
-        value(
-            connection,
-            "select public.worker_finish_execution(%s, %s, %s, 'completed', 'x', %s, null, 1)",
-            clean["id"], clean["lease_token"], second["id"], json.dumps({"sources": sources}),
-        )  # fmt: skip
+    # A tool can say by itself where its text is from: texts of anybody's, each once, and no more than fifty.
+    sources = ["mail\u0007 from\nEve", "", "mail from Eve", *(f"server {n}" for n in range(80)), "x" * 9999]
+    told(connection, clean, second["id"], {"sources": sources})
     row = task_row(connection, clean)
     assert row["tainted"]
     assert row["taint_sources"][:2] == [
@@ -333,17 +338,10 @@ def test_reading_goes_on_freely_where_the_address_tells_nobody_anything(
     first = record_turn(connection, task, 1, tool_call("probe_search", query="https://evil.example/?secret"))
     search = first["executions"][0]["id"]
     start(connection, task, search)
-    with acting_as(connection, "agent_worker"):
-        output = {
-            "content": "1. News: https://news.example/a. See [this](https://news.example/Foo_(bar)),\n"
-            "nothing for https://evil.example/?secret",
-            "data": {"results": [{"href": URL}]},
-        }
-        value(
-            connection,
-            "select public.worker_finish_execution(%s, %s, %s, 'completed', 'x', %s, null, 1)",
-            task["id"], task["lease_token"], search, json.dumps(output),
-        )  # fmt: skip
+    text = (
+        "1. News: https://news.example/a. See [this](https://news.example/Foo_(bar)),\nnot https://evil.example/?secret"
+    )
+    told(connection, task, search, {"content": text, "data": {"results": [{"href": URL}]}})
     assert task_row(connection, task)["tainted"]
     for known in (
         URL, f"{URL}#part", "https://news.example/a", "https://news.example/a/", "https://news.example/Foo_(bar)",
@@ -366,23 +364,24 @@ def test_reading_goes_on_freely_where_the_address_tells_nobody_anything(
     # What was asked for while nothing had been read can be asked for again, and what an upload names, as it was given.
     connection.execute("update public.agents set tools_enabled = tools_enabled || '{file_read}' where name = 'Prober'")
     upload(connection, alice, task, "links.txt")
-    for step, path in ((2, "links.txt"), (3, "made.txt")):
-        if path == "made.txt":
-            made = {"filename": path, "file_path": f"{task['tenant_id']}/{task['id']}/x", "file_size": 1}
-            connection.execute(
-                "select private.add_files(t, null, %s) from public.tasks t where t.id = %s",
-                [json.dumps([made | {"mime_type": "text/plain", "file_hash": "0" * 64}]), task["id"]],
-            )
-        (read,) = record_turn(connection, task, step, tool_call("file_read", path=path))["executions"]
+    for step, sha256 in ((2, "0" * 64), (3, "1" * 64)):
+        (read,) = record_turn(connection, task, step, tool_call("file_read", path="links.txt"))["executions"]
         start(connection, task, read["id"])
-        with acting_as(connection, "agent_worker"):
-            value(
-                connection,
-                "select public.worker_finish_execution(%s, %s, %s, 'completed', 'x', %s, null, 1)",
-                task["id"], task["lease_token"], read["id"], json.dumps({"content": f"https://{path}.example/x"}),
-            )  # fmt: skip
-    assert free(connection, task, "probe_page", url="https://links.txt.example/x")
-    assert not free(connection, task, "probe_page", url="https://made.txt.example/x")
+        told(connection, task, read["id"], {"content": f"https://upload.example/{step}", "data": {"sha256": sha256}})
+    assert free(connection, task, "probe_page", url="https://upload.example/2")
+    # It was changed meanwhile: somebody could have written there what it tells.
+    assert not free(connection, task, "probe_page", url="https://upload.example/3")
+
+
+def test_what_can_be_written_without_asking_is_not_believed_when_it_is_read_back(
+    connection: Connection, task: Row
+) -> None:
+    (page,) = record_turn(connection, task, 1, tool_call("probe_page", url="https://wiki.example/a"))["executions"]
+    start(connection, task, page["id"])
+    told(connection, task, page["id"], {"content": "https://other.example/x"})
+    assert free(connection, task, "probe_page", url="https://other.example/x")
+    permit(connection, {"tool": "probe_mail", "destination": "wiki.example"})
+    assert not free(connection, task, "probe_page", url="https://other.example/x")
 
 
 def test_reading_is_judged_by_what_was_known_when_it_was_asked_for(connection: Connection, task: Row) -> None:
