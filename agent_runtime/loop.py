@@ -36,7 +36,7 @@ from agent_runtime.live_answers import AnswerFeed
 from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.toolbox.executor import Outcome, execute
-from agent_runtime.toolbox.fence import fence
+from agent_runtime.toolbox.fence import asked_of, fence
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
@@ -209,7 +209,9 @@ class Run:
         # Files first: a result that is on record should not refer to files that are not.
         notes = await self.files.store_changes(execution.retry_class)
         row = self._row(execution.tool_name)
-        said = fence(outcome.content, outcome.sources) if self._is_from_outside(row, outcome) else outcome.content
+        said = outcome.content
+        if row and self._is_from_outside(row, outcome):
+            said = fence(said, outcome.sources or asked_of(row.destination, execution.input_parameters))
         content = "\n".join([said, *notes, *([row.response_guide] if row and row.response_guide else [])])
         await self._finish(
             execution,
@@ -239,8 +241,8 @@ class Run:
         self._started.add(execution.id)
         return True
 
-    def _is_from_outside(self, row: ToolRow | None, outcome: Outcome) -> bool:
-        if row is None or row.category == CONTROL_CATEGORY or not outcome.content:
+    def _is_from_outside(self, row: ToolRow, outcome: Outcome) -> bool:
+        if row.category == CONTROL_CATEGORY or not outcome.content:
             return False
         # In a task that has read something from outside, a file or a command may give it back.
         return bool(outcome.sources) or row.taints or self.context.task.tainted

@@ -82,6 +82,7 @@ class ToolRow(_Row):
     function_schema: dict[str, Any]
     retry_class: Literal["pure", "idempotent", "keyed", "unsafe"]
     taints: bool = False
+    destination: str | None = None
     timeout_seconds: int
     output_limit_bytes: int
     prompt_injection: str | None = None

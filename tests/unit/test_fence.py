@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_runtime.toolbox.fence import fence, unfence
+from agent_runtime.toolbox.fence import asked_of, fence, unfence
 from agent_runtime.toolbox.output import BINARY, clean, legible
 
 
@@ -44,3 +44,10 @@ def test_what_is_no_text_is_not_shown() -> None:
     assert legible(picture) == BINARY.format(size=len(picture))
     for text in ("", "caf\ufffd", "\x1b[1mbold\x1b[0m \x1b[2K" * 9, "\x07\x07", "one\r\ntwo\r" * 50):
         assert legible(text) == text
+
+
+def test_a_fence_names_what_was_asked_for_where_the_result_does_not() -> None:
+    assert asked_of("url", {"url": "https://a.example/", "to": "x"}) == ["https://a.example/"]
+    assert asked_of("to, cc", {"to": "a", "cc": ["b"]}) == ["a"]
+    assert asked_of("=the search engines", {"query": "x"}) == ["the search engines"]
+    assert asked_of(None, {"url": "x"}) == []
