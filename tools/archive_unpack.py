@@ -22,17 +22,19 @@ class Arguments(BaseModel):
     only: list[str] = Field(
         default_factory=list,
         max_length=50,
-        description="Unpack only entries that fit one of these patterns, with * and ?: `*.csv`, `docs/*`; all if empty.",
+        description="Unpack only what fits one of these patterns, with * and ?: `*.csv`, `docs/*`; all if empty.",
     )
     replace: bool = Field(default=False, description="Write over files that are there already.")
 
 
-@tool(display_name="Unpack an archive", category="file", security_level="moderate", retry_class="idempotent", taints=True)
+@tool(
+    display_name="Unpack an archive", category="file", security_level="moderate", retry_class="idempotent", taints=True
+)
 async def archive_unpack(arguments: Arguments, context: ToolContext) -> ToolResult:
     """Unpack a zip, tar, tar.gz, tar.bz2, tar.xz, gz, bz2 or xz file, or save the attachments of a mail (.eml, .msg).
 
-    file_read lists what is in it first. At most 10,000 entries, 256 MiB in all and 32 MiB each. Links, devices, encrypted
-    entries and names that lead out are left out, and each is named with the reason.
+    file_read lists what is in it first. At most 10,000 entries, 256 MiB in all and 32 MiB each. Links, devices,
+    encrypted entries and names that lead out are left out, and each is named with the reason.
     """
     path = context.workspace.relative(arguments.path)
     into = context.workspace.relative(arguments.into if arguments.into is not None else _beside(path))

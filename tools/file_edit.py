@@ -33,8 +33,8 @@ class Arguments(BaseModel):
 async def file_edit(arguments: Arguments, context: ToolContext) -> ToolResult:
     """Replace pieces of a text file of the workspace by others, leaving the rest as it is; shows what changed.
 
-    Each `old` must be found exactly once, unless its replace_all is set: include enough of the lines around it. Read the
-    file first. If one of the edits does not fit, nothing is changed. UTF-8 text only; line ends are kept.
+    Each `old` must be found exactly once, unless its replace_all is set: include enough of the lines around it. Read
+    the file first. If one of the edits does not fit, nothing is changed. UTF-8 text only; line ends are kept.
     """
     path = context.workspace.relative(arguments.path)
     try:

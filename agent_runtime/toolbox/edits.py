@@ -44,8 +44,8 @@ def apply_edits(path: str, text: str, edits: list[Edit]) -> tuple[str, int]:
             raise ToolRefused(f"{name} is not in {path!r}{_nearest(text, old)}{nothing}")
         if count > 1 and not edit.replace_all:
             raise ToolRefused(
-                f"{name} is in {path!r} {count} times, at {_places(text, old)}; include more of the text around the one "
-                f"you mean, or set replace_all.{nothing}"
+                f"{name} is in {path!r} {count} times, at {_places(text, old)}; include more of the text around the "
+                f"one you mean, or set replace_all.{nothing}"
             )
         text = text.replace(old, new)
         changed += count

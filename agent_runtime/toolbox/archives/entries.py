@@ -14,11 +14,11 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from agent_runtime.toolbox.documents.mail import Mail, read_mail, read_outlook_mail
 from agent_runtime.toolbox.documents.reading import OLE_SIGNATURE, ZIP_SIGNATURES
@@ -27,8 +27,12 @@ from agent_runtime.toolbox.snapshot import DEPTH_LIMIT
 NAME_LIMIT_CHARACTERS = 255
 ENTRIES_LIMIT = 10_000
 _MAIL_LIMIT_BYTES = 64 * 1024 * 1024
-_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
-_ELSEWHERE = {b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!\x1a\x07": "a RAR archive", b"\x28\xb5\x2f\xfd": "Zstandard"}
+_COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
+_ELSEWHERE = {b"7z\xbc\xaf\x27\x1c": "a 7z archive", b"Rar!\x1a\x07": "a RAR archive", b"\x28\xb5\x2f\xfd": "zstd"}
 
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, struct.error, OSError, ValueError)
 """What reading a broken archive raises."""
@@ -131,7 +135,9 @@ def _check_overlaps(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> N
     ends = [place[0] for place in places[1:]] + [archive.start_dir]
     for (offset, size, filename), end in zip(places, ends, strict=True):
         if offset + 30 + size > end:
-            raise NotUnpacked(f"its entries overlap at {filename[:80]!r}: it is a bomb or broken, and nothing was unpacked")
+            raise NotUnpacked(
+                f"its entries overlap at {filename[:80]!r}: it is a bomb or broken, and nothing was unpacked"
+            )
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import email
 import email.policy
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from pathlib import PurePosixPath
 
 from agent_runtime.toolbox.documents.markup import visible_text
@@ -72,13 +71,9 @@ def read_outlook_mail(content: bytes) -> Mail:
     text = message.body or visible_text(message.html_body or "")
     attachments = [
         Attachment(one.file_name or f"attachment-{number}", one.mime_type or "", one.file_bytes or b"")
-        for number, one in enumerate(_first(message.attachments), start=1)
+        for number, one in enumerate(message.attachments[:_ATTACHMENTS_LIMIT], start=1)
     ]
     return Mail(head, text, attachments)
-
-
-def _first(attachments: Iterable[object]) -> list[object]:
-    return list(attachments)[:_ATTACHMENTS_LIMIT]
 
 
 def _header(message: EmailMessage, name: str) -> str:
@@ -100,7 +95,7 @@ def _name(part: EmailMessage, number: int) -> str:
     return PurePosixPath(name.replace("\\", "/")).name or f"attachment-{number}"
 
 
-def _part_text(part: EmailMessage) -> str:
+def _part_text(part: MIMEPart) -> str:
     try:
         text = str(part.get_content())
     except (LookupError, ValueError):
@@ -109,7 +104,7 @@ def _part_text(part: EmailMessage) -> str:
     return visible_text(text) if part.get_content_type() == "text/html" else text
 
 
-def _part_bytes(part: EmailMessage) -> bytes:
+def _part_bytes(part: MIMEPart) -> bytes:
     if part.get_content_type() == "message/rfc822":
         inner = part.get_payload()
         return inner[0].as_bytes() if isinstance(inner, list) and inner else b""  # type: ignore[union-attr]

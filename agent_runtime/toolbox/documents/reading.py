@@ -1,4 +1,4 @@
-"""What is in a document, by its bytes: in a process of its own, because a file can be made so that parsing it never ends.
+"""What is in a document: in a process of its own, because a file can be made so that parsing it never ends.
 
 `python -m agent_runtime.toolbox.documents.reading` gets {"name", "part"} and the bytes, and answers {"kind", "text"} or
 {"error"}.
@@ -22,7 +22,9 @@ OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
 TEXT_LIMIT_CHARACTERS = 4_000_000
 
-_OLD = "has the format of before 2007, which is not read here; convert it by a command, or ask the person for a newer one"
+_OLD = (
+    "has the format of before 2007, which is not read here; convert it by a command, or ask the person for a newer one"
+)
 
 
 class NoDocument(Exception):
@@ -83,7 +85,7 @@ def _kind_of_zip(content: bytes) -> str:
 
 
 def _kind_of_ole(content: bytes) -> str:
-    import olefile
+    import olefile  # type: ignore[import-untyped]
 
     with olefile.OleFileIO(io.BytesIO(content)) as container:
         if container.exists("EncryptedPackage"):

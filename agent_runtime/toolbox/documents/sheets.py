@@ -1,4 +1,4 @@
-"""Cells of workbooks (.xlsx, .xlsm, .xlsb, .xls, .ods): each sheet as a table with its columns' letters and rows' numbers."""
+"""Cells of workbooks (.xlsx, .xlsm, .xlsb, .xls, .ods): each sheet as a table, columns by letter and rows by number."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def markdown_table(rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table whose first row is its head. Rows may differ in length; line ends in a cell become blanks."""
+    """The lines of a table whose first row is its head. Rows may differ in length; a cell becomes one line."""
     table = [[_cell(text) for text in row] for row in rows]
     width = max((len(row) for row in table), default=0)
     if not width:
