@@ -52,8 +52,11 @@ def render(
     limit: int,
     pictures: Pictures = NO_PICTURES,
 ) -> list[ChatMessage]:
-    """The messages of the next request. `limit` is the largest number of the conversation's messages to show; `pictures`
-    go with the results of this task's calls."""
+    """The messages of the next request.
+
+    `limit` is the largest number of the conversation's messages to show; `pictures` go with results of this task's
+    calls.
+    """
     blocks = _window(_remembered(_blocks(messages), agent, task), task, limit)
     shown = [ChatMessage(role="system", content=system_prompt(agent, tools))]
     for block in blocks:
