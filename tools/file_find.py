@@ -20,7 +20,7 @@ class Arguments(BaseModel):
     caches: bool = Field(default=False, description="Look into node_modules, .git, .venv and other caches too.")
 
 
-@tool(display_name="Find files", category="file", retry_class="pure")
+@tool(display_name="Find files", category="file", retry_class="pure", taints=True)
 async def file_find(arguments: Arguments, context: ToolContext) -> ToolResult:
     """Find files of the workspace by name, with their sizes.
 

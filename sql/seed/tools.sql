@@ -48,7 +48,7 @@ the file first. If one of the edits does not fit, nothing is changed. UTF-8 text
 Use it to locate a file; file_grep finds what is in files. A pattern without a slash looks at the file''s name in
 every folder. Shows at most 200 files.', 'file',
     '{"type": "function", "function": {"name": "file_find", "description": "Find files of the workspace by name, with their sizes.\n\nUse it to locate a file; file_grep finds what is in files. A pattern without a slash looks at the file''s name in\nevery folder. Shows at most 200 files.", "parameters": {"additionalProperties": false, "properties": {"pattern": {"default": "*", "description": "Names to look for, with *, ? and {a,b}: `*.csv`, `data/*.json`.", "maxLength": 256, "type": "string"}, "caches": {"default": false, "description": "Look into node_modules, .git, .venv and other caches too.", "type": "boolean"}}, "type": "object"}}}',
-    'python', 'safe', 'pure', false, false, 60, 16384
+    'python', 'safe', 'pure', true, false, 60, 16384
   ),
   (
     'file_grep', 'Search in files', 'Find lines in files of the workspace by a regular expression, with the file and line of each.
