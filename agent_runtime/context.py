@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from agent_runtime.llm.chat import ChatMessage, ToolCall
 from agent_runtime.records import Agent, Message, Task, ToolRow
+from agent_runtime.shown_pictures import NO_PICTURES, Pictures
 
 GUIDE = """\
 You work on a task in a workspace: a folder of files that is yours for this task. Name files relative to it.
@@ -45,13 +46,26 @@ def system_prompt(agent: Agent, tools: Iterable[ToolRow]) -> str:
 
 
 def render(
-    agent: Agent, tools: Sequence[ToolRow], task: Task, messages: Sequence[Message], limit: int
+    agent: Agent,
+    tools: Sequence[ToolRow],
+    task: Task,
+    messages: Sequence[Message],
+    limit: int,
+    pictures: Pictures = NO_PICTURES,
 ) -> list[ChatMessage]:
-    """The messages of the next request. `limit` is the largest number of the conversation's messages to show."""
+    """The messages of the next request.
+
+    `limit` is the largest number of the conversation's messages to show; `pictures` go with results of this task's
+    calls.
+    """
     blocks = _window(_remembered(_blocks(messages), agent, task), task, limit)
     shown = [ChatMessage(role="system", content=system_prompt(agent, tools))]
     for block in blocks:
-        shown.extend([ChatMessage(role="system", content=CUT_NOTE)] if block is None else _render(block))
+        shown.extend(
+            [ChatMessage(role="system", content=CUT_NOTE)]
+            if block is None
+            else _render(block, pictures if block.task_id == task.id else NO_PICTURES)
+        )
     if task.plan:
         shown.append(ChatMessage(role="system", content=_plan(task)))
     return shown
@@ -107,7 +121,7 @@ def _window(blocks: list[Block], task: Task, limit: int) -> list[Block | None]:
     return kept
 
 
-def _render(block: Block) -> list[ChatMessage]:
+def _render(block: Block, pictures: Pictures) -> list[ChatMessage]:
     first = block.first
     if first.role != "assistant":
         return [ChatMessage(role=first.role, content=first.content + _attachments(first))]
@@ -117,7 +131,11 @@ def _render(block: Block) -> list[ChatMessage]:
     for index, call in enumerate(calls):
         result = results.get(index)
         content = result.content if result else NOT_RUN
-        shown.append(ChatMessage(role="tool", content=content, tool_call_id=call.id, tool_name=call.name))
+        images, note = pictures.get((int(first.metadata.get("step") or 0), index), ((), ""))
+        content = f"{content}\n{note}" if note else content
+        shown.append(
+            ChatMessage(role="tool", content=content, tool_call_id=call.id, tool_name=call.name, images=images)
+        )
     return shown
 
 

@@ -35,6 +35,7 @@ from agent_runtime.limits import Limits, check_repeats
 from agent_runtime.live_answers import AnswerFeed
 from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
+from agent_runtime.shown_pictures import ShownPictures
 from agent_runtime.toolbox.connect.rows import RowTools
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.fence import asked_of, fence
@@ -89,8 +90,14 @@ class Run:
     egress: EgressGuard
     feed: AnswerFeed | None = None
     """Is told how the model's answer goes on."""
+    _pictures: ShownPictures = field(init=False)
+    _sees: bool = False
+    """Whether the model is known to see pictures: from the first time on that it is asked."""
     _started: set[UUID] = field(default_factory=set)
     """Calls that this run started: one that is running and not among them was cut short by a crash."""
+
+    def __post_init__(self) -> None:
+        self._pictures = ShownPictures(self.workspace)
 
     async def to_end(self) -> Ending:
         """Go on until the task ends or waits.
@@ -182,10 +189,13 @@ class Run:
             raise _Paused
 
     async def _ask(self) -> Turn:
+        self._sees = await self.model.sees()
         limit = int(self.context.config.get("max_conversation_history") or 100)
         tools = [tool.function_schema for tool in self._offered()]
         while True:
-            shown = render(self.context.agent, self.context.tools, self.context.task, self.context.messages, limit)
+            context = self.context
+            pictures = self._pictures.of(context.executions, vision=self._sees)
+            shown = render(context.agent, context.tools, context.task, context.messages, limit, pictures)
             try:
                 return await self.model.reply(shown, tools, self.feed.take if self.feed else None)
             except ContextTooLong:
@@ -209,7 +219,7 @@ class Run:
                 return
         outcome = await self._run(execution)
         # Files first: a result that is on record should not refer to files that are not.
-        notes = await self.files.store_changes(execution.retry_class)
+        notes = await self.files.store_changes("idempotent" if outcome.images else execution.retry_class)
         row = self._row(execution.tool_name)
         said = outcome.content
         if row and self._is_from_outside(row, outcome):
@@ -220,7 +230,8 @@ class Run:
             outcome.status,
             content,
             {"content": outcome.content, "data": outcome.data}
-            | ({"sources": outcome.sources} if outcome.sources else {}),
+            | ({"sources": outcome.sources} if outcome.sources else {})
+            | ({"images": outcome.images} if outcome.images else {}),
             error=outcome.error,
             execution_time_ms=outcome.execution_time_ms,
             effect=outcome.effect.model_dump() if outcome.effect else None,
@@ -278,6 +289,7 @@ class Run:
             timeout_seconds=row.timeout_seconds,
             output_limit_bytes=row.output_limit_bytes,
             config=config,
+            vision=self._sees,
             sessions=self.sessions,
             egress=egress,
             agent_network=self.context.agent.configuration.get("network") is True,

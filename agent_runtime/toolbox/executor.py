@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from agent_runtime.errors import DatabaseUnavailable, LeaseLost, ToolRefused
 from agent_runtime.toolbox.connect.schema import check_values
 from agent_runtime.toolbox.output import clean, clean_data, fit, legible
+from agent_runtime.toolbox.pictures import prepare_pictures
 from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
 from agent_runtime.vault.scrub import Scrubber
 
@@ -35,6 +36,8 @@ class Outcome:
     execution_time_ms: int = 0
     effect: Effect | None = None
     sources: list[str] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    """The pictures that go with `content`, as `prepare_pictures` gives them."""
 
 
 async def execute(
@@ -58,6 +61,9 @@ async def execute(
         log.exception("tool_crashed", tool=tool.name, execution_id=str(context.execution_id))
         text = f"{tool.name} broke on this call ({type(error).__name__}); repeating it will not help, try another way"
         result = ToolResult(content=text, failed=True)
+    images, lines = await prepare_pictures(result.images, context)
+    if lines:
+        result = result.model_copy(update={"content": "\n".join([result.content, *lines])})
     scrubber = Scrubber() if scrubber is None else scrubber
     # Before it is cut: a half of a secret is not found, and the whole text may go to a file.
     content = scrubber.text(clean(legible(result.content)))
@@ -69,6 +75,7 @@ async def execute(
         execution_time_ms=round((time.monotonic() - started) * 1000),
         effect=None if result.failed else result.effect,
         sources=[scrubber.text(clean(source))[:_SOURCE_CHARACTERS] for source in result.sources[:_SOURCES]],
+        images=images,
     )
 
 

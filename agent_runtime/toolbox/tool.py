@@ -102,6 +102,8 @@ class ToolContext:
     output_limit_bytes: int
     config: dict[str, Any] = field(default_factory=dict)
     """The tool's own configuration, from `tools.config`."""
+    vision: bool = False
+    """Whether the model is known to see pictures."""
     sessions: Sessions = field(default_factory=Sessions)
     """What stays open between the calls of this run."""
     egress: EgressGuard = field(default_factory=EgressGuard)
