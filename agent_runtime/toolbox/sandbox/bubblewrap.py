@@ -12,10 +12,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from agent_runtime.toolbox.sandbox.choice import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosed, Enclosure
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
 from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
 from agent_runtime.toolbox.sandbox.launch import (
@@ -23,10 +24,10 @@ from agent_runtime.toolbox.sandbox.launch import (
     LAUNCHER,
     CommandLimits,
     Launch,
+    plain_environment,
     sandbox_uid,
     supervised,
 )
-from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
 from agent_runtime.toolbox.workspace import SANDBOX_PATH
 
 _LAUNCHER_INSIDE = "/run/launcher.py"
@@ -38,7 +39,7 @@ _ETC = (
 _ETC_OF_THE_NETWORK = ("resolv.conf", "services", "protocols")
 
 
-class Bubblewrap:
+class Bubblewrap(Enclosure):
     """Runs commands under `bwrap`."""
 
     name = "bubblewrap"
@@ -55,35 +56,22 @@ class Bubblewrap:
         who = f"id {SANDBOX_UID}" if is_root() else "a user namespace"
         return f"bubblewrap {version}: read-only system, own processes, no network, {who}"
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        workspace: Path,
-        timeout_seconds: float,
-        environment: Mapping[str, str] | None = None,
-        stdin: bytes | None = None,
-        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,
-    ) -> CommandResult:
+    @asynccontextmanager
+    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
         launch = Launch(
             folder=SANDBOX_PATH,
-            limits=self._limits.as_rlimits(timeout_seconds),
-            environment={**plain_environment("/tmp", search_path(confined=True)), **(environment or {})},  # noqa: S108
+            limits=self._limits.as_rlimits(command.timeout_seconds),
+            environment={**plain_environment("/tmp", search_path(confined=True)), **command.environment},  # noqa: S108
             supervise=False,
             forbidden=DANGEROUS_CALLS,
             uid=sandbox_uid(),
+            terminal=command.pty,
         )
+        inside = [*self._bwrap(command.workspace, command.network), "--"]
+        inside += launch.argv(_LAUNCHER_INSIDE, list(command.argv))
         # bwrap ties itself to its parent only some time after its start, and its inner half later still: whoever kills
         # the worker in between would leave a command that nobody stops.
-        command = [*self._bwrap(workspace, network), "--", *launch.argv(_LAUNCHER_INSIDE, list(argv))]
-        return await run_process(
-            supervised(command),
-            environment=launch.handed_on(),
-            stdin=stdin,
-            timeout_seconds=timeout_seconds,
-            output_limit_bytes=output_limit_bytes,
-        )
+        yield Enclosed(supervised(inside), launch.handed_on())
 
     def _bwrap(self, workspace: Path, network: bool) -> list[str]:
         size = str(self._limits.temporary_bytes)

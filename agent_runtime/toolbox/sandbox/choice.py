@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.sandbox.enclosure import OUTPUT_LIMIT_BYTES, Command, Enclosed, Enclosure
 from agent_runtime.toolbox.sandbox.interpreter import search_path
-from agent_runtime.toolbox.sandbox.launch import LAUNCHER, CommandLimits, Launch, sandbox_uid
+from agent_runtime.toolbox.sandbox.launch import LAUNCHER, CommandLimits, Launch, plain_environment, sandbox_uid
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
-from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
+from agent_runtime.toolbox.sandbox.processes import CommandResult
+from agent_runtime.toolbox.sandbox.running import Running
 
 REMEDY = (
     "install bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), use Linux 5.13 or newer with Landlock, "
     "or set AGENT_RUNTIME_ALLOW_UNSANDBOXED=true if every task and model may do what this account may do"
 )
-OUTPUT_LIMIT_BYTES = 1024 * 1024
 
 
 class Sandbox(Protocol):
@@ -47,6 +49,21 @@ class Sandbox(Protocol):
         when no command can be started. Whether it ends, runs out of time or is cancelled, none of its processes stays.
         """
 
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        workspace: Path,
+        environment: Mapping[str, str] | None = None,
+        network: bool = False,
+        pty: bool = False,
+    ) -> Running:
+        """Start `argv` behind the same walls and keep it open, on pipes or on a terminal of its own (`pty`).
+
+        It runs until it ends, the worker dies, or whoever started it closes it: nobody else does. Raises `ToolRefused`
+        when no command can be started, `OSError` when this one cannot.
+        """
+
 
 def choose_sandbox(allow_unsandboxed: bool, limits: CommandLimits | None = None) -> Sandbox:
     """The first of bubblewrap and Landlock that works here; else none, if allowed, else one that refuses.
@@ -67,7 +84,7 @@ def choose_sandbox(allow_unsandboxed: bool, limits: CommandLimits | None = None)
     return Unsandboxed(limits) if allow_unsandboxed else Refused("; ".join(reasons))
 
 
-class Unsandboxed:
+class Unsandboxed(Enclosure):
     """No confinement: limits on time, output and resources, a clean environment, and an unprivileged id for root."""
 
     name = "none"
@@ -78,35 +95,21 @@ class Unsandboxed:
     def describe(self) -> str:
         return "none: commands run unconfined, with all rights of this account (AGENT_RUNTIME_ALLOW_UNSANDBOXED)"
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        workspace: Path,
-        timeout_seconds: float,
-        environment: Mapping[str, str] | None = None,
-        stdin: bytes | None = None,
-        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,  # noqa: ARG002 - it cannot be taken away here
-    ) -> CommandResult:
+    @asynccontextmanager
+    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
         with private_folder() as home:
             launch = Launch(
-                folder=str(workspace),
-                limits=self._limits.as_rlimits(timeout_seconds),
-                environment={**plain_environment(str(home), search_path(confined=False)), **(environment or {})},
+                folder=str(command.workspace),
+                limits=self._limits.as_rlimits(command.timeout_seconds),
+                environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
                 supervise=True,
                 uid=sandbox_uid(),
+                terminal=command.pty,
             )
-            return await run_process(
-                launch.argv(str(LAUNCHER), list(argv)),
-                environment=launch.handed_on(),
-                stdin=stdin,
-                timeout_seconds=timeout_seconds,
-                output_limit_bytes=output_limit_bytes,
-            )
+            yield Enclosed(launch.argv(str(LAUNCHER), list(command.argv)), launch.handed_on())
 
 
-class Refused:
+class Refused(Enclosure):
     """Runs nothing, and says what would help."""
 
     name = "refused"
@@ -117,34 +120,13 @@ class Refused:
     def describe(self) -> str:
         return f"refused: no sandbox works here ({self._reason}), so commands are refused; {REMEDY}"
 
-    async def run(
-        self,
-        argv: Sequence[str],  # noqa: ARG002
-        *,
-        workspace: Path,  # noqa: ARG002
-        timeout_seconds: float,  # noqa: ARG002
-        environment: Mapping[str, str] | None = None,  # noqa: ARG002
-        stdin: bytes | None = None,  # noqa: ARG002
-        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,  # noqa: ARG002
-        network: bool = False,  # noqa: ARG002
-    ) -> CommandResult:
+    @asynccontextmanager
+    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:  # noqa: ARG002
         raise ToolRefused(
             f"commands cannot run on this machine: no sandbox works ({self._reason}). Do the work with the file tools, "
             f"or tell the person what the operator can do: {REMEDY}"
         )
-
-
-def plain_environment(home: str, path: str) -> dict[str, str]:
-    """What a command finds in its environment; nothing is inherited, since the worker's holds keys."""
-    return {
-        "PATH": path,
-        "HOME": home,
-        "TMPDIR": home,
-        "LANG": "C.UTF-8",
-        "TERM": "dumb",
-        # Byte code would turn up among the task's files.
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+        yield  # a generator by this alone
 
 
 def _failure_of_a_trial(sandbox: Sandbox) -> str | None:

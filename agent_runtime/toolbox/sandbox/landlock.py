@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.toolbox.sandbox.choice import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosed, Enclosure
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_UID, is_root
 from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
 from agent_runtime.toolbox.sandbox.launch import (
@@ -21,10 +22,10 @@ from agent_runtime.toolbox.sandbox.launch import (
     CommandLimits,
     Launch,
     can_filter_calls,
+    plain_environment,
     sandbox_uid,
 )
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
-from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
 
 _READABLE = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc"]
 _ETC = (
@@ -35,7 +36,7 @@ _ETC_OF_THE_NETWORK = ("resolv.conf", "services", "protocols")
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
 
 
-class Landlock:
+class Landlock(Enclosure):
     """Runs commands below a supervisor, confined by Landlock."""
 
     name = "landlock"
@@ -57,34 +58,20 @@ class Landlock:
             "install bubblewrap for more"
         )
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        workspace: Path,
-        timeout_seconds: float,
-        environment: Mapping[str, str] | None = None,
-        stdin: bytes | None = None,
-        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,
-    ) -> CommandResult:
+    @asynccontextmanager
+    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
         with private_folder() as home:
             launch = Launch(
-                folder=str(workspace),
-                limits=self._limits.as_rlimits(timeout_seconds),
-                environment={**plain_environment(str(home), search_path(confined=False)), **(environment or {})},
+                folder=str(command.workspace),
+                limits=self._limits.as_rlimits(command.timeout_seconds),
+                environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
                 supervise=True,
-                landlock=_rules(workspace, home, network),
-                forbidden=DANGEROUS_CALLS if network else [*DANGEROUS_CALLS, "socket"],
+                landlock=_rules(command.workspace, home, command.network),
+                forbidden=DANGEROUS_CALLS if command.network else [*DANGEROUS_CALLS, "socket"],
                 uid=sandbox_uid(),
+                terminal=command.pty,
             )
-            return await run_process(
-                launch.argv(str(LAUNCHER), list(argv)),
-                environment=launch.handed_on(),
-                stdin=stdin,
-                timeout_seconds=timeout_seconds,
-                output_limit_bytes=output_limit_bytes,
-            )
+            yield Enclosed(launch.argv(str(LAUNCHER), list(command.argv)), launch.handed_on())
 
 
 def landlock_abi() -> int:
@@ -102,5 +89,6 @@ def _rules(workspace: Path, home: Path, network: bool) -> dict[str, Any]:
         "read": [*_READABLE, *map(str, interpreter_folders()), *(f"/etc/{name}" for name in etc)],
         "write": [str(workspace), str(home)],
         "devices": _DEVICES,
+        "terminals": ["/dev/tty"],
         "network": network,
     }

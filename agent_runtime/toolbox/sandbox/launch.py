@@ -40,12 +40,13 @@ class CommandLimits:
     temporary_bytes: int = 256 * MIB
     """Size of the private /tmp; only bubblewrap can bound it."""
 
-    def as_rlimits(self, timeout_seconds: float) -> dict[str, int]:
+    def as_rlimits(self, timeout_seconds: float | None) -> dict[str, int]:
         """The values for setrlimit(2), by the constants' names."""
+        # Wall-clock time is the bound that people see; this is the net under it.
+        cpu = {} if timeout_seconds is None else {"CPU": math.ceil(timeout_seconds) * (os.cpu_count() or 1) + 1}
         return {
+            **cpu,
             "AS": self.memory_bytes,
-            # Wall-clock time is the bound that people see; this is the net under it.
-            "CPU": math.ceil(timeout_seconds) * (os.cpu_count() or 1) + 1,
             # Counted for the id, not for the command, so what already runs under it comes on top.
             "NPROC": self.processes + _threads_of(SANDBOX_UID if is_root() else os.getuid()),
             "FSIZE": self.file_bytes,
@@ -56,7 +57,7 @@ class CommandLimits:
 
 @dataclass(frozen=True)
 class Launch:
-    """One start. `landlock` holds the lists `read`, `write`, `devices` and the flag `network`, or None."""
+    """One start. `landlock` holds lists of paths (`read`, `write`, `devices`, `terminals`) and the flag `network`."""
 
     folder: str
     limits: dict[str, int]
@@ -67,6 +68,8 @@ class Launch:
     forbidden: list[str] = field(default_factory=list)
     uid: int | None = None
     gid: int = SANDBOX_GID
+    terminal: bool = False
+    """Its standard streams are a terminal, which shall be its own: Ctrl-C reaches it, and it can ask for a password."""
     worker: int = field(default_factory=os.getpid)
 
     def argv(self, launcher: str, command: list[str]) -> list[str]:
@@ -77,6 +80,19 @@ class Launch:
     def handed_on(self) -> dict[str, str]:
         """The environment of the launcher itself, which holds that of the command in one variable."""
         return {ENVIRONMENT: json.dumps(self.environment)}
+
+
+def plain_environment(home: str, path: str) -> dict[str, str]:
+    """What a command finds in its environment; nothing is inherited, since the worker's holds keys."""
+    return {
+        "PATH": path,
+        "HOME": home,
+        "TMPDIR": home,
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        # Byte code would turn up among the task's files.
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def sandbox_uid() -> int | None:

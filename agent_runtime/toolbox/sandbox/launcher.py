@@ -9,12 +9,14 @@ because inside a sandbox nothing else of this package is there. Exit codes: the 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
 import signal
 import struct
 import sys
+import termios
 import time
 from contextlib import suppress
 from typing import Any
@@ -165,6 +167,8 @@ def _become(spec: dict[str, Any], command: list[str]) -> None:
     if not entered:
         os.chdir(spec["folder"])
     os.umask(0o022)
+    if spec["terminal"]:
+        _take_the_terminal()
     if _LINUX:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         if ruleset is not None:
@@ -182,6 +186,13 @@ def _execute(command: list[str], environment: dict[str, str]) -> None:
     except OSError as error:
         os.write(2, f"{command[0]}: {error.strerror}\n".encode())
         os._exit(127)
+
+
+def _take_the_terminal() -> None:
+    # Whether bwrap has begun a session of its own here, or above here, depends on its version.
+    with suppress(PermissionError):
+        os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _entered(folder: str) -> bool:
@@ -253,6 +264,7 @@ def _landlock_ruleset(rules: dict[str, Any]) -> int:
     granted = {
         "read": _EXECUTE | _READ_FILE | _READ_DIR,
         "devices": _READ_FILE | _WRITE_FILE | _TRUNCATE,
+        "terminals": _READ_FILE | _WRITE_FILE | _IOCTL_DEV,
         "write": every & ~_MAKE_DEVICES & ~_IOCTL_DEV,
     }
     for kind, rights in granted.items():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 _CHUNK_BYTES = 65_536
 _GRACE_SECONDS = 10.0
@@ -42,7 +41,9 @@ async def run_process(
 
     Stopping the supervisor with SIGTERM takes everything below it along. Raises `OSError` when it cannot be started.
     """
-    process = await _spawn(argv, environment or {}, with_input=stdin is not None)
+    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    given = nothing if stdin is None else pipe
+    process = await spawn(argv, environment or {}, stdin=given, stdout=pipe, stderr=pipe)
     stdout, stderr = _Tail(output_limit_bytes), _Tail(output_limit_bytes)
     timed_out = flooded = False
     try:
@@ -53,7 +54,7 @@ async def run_process(
     except _Flood:
         flooded = True
     finally:
-        await _to_the_end(_end(process))
+        await to_the_end(end_process(process))
     code = process.returncode if process.returncode is not None else -signal.SIGKILL
     return CommandResult(
         exit_code=code if code >= 0 else 128 - code,
@@ -99,25 +100,21 @@ class _Tail:
         return f"{head}\n[... {self.left_out} bytes left out ...]\n{end}"
 
 
-async def _spawn(
-    argv: Sequence[str], environment: Mapping[str, str], *, with_input: bool
+async def spawn(
+    argv: Sequence[str], environment: Mapping[str, str], *, stdin: int, stdout: int, stderr: int
 ) -> asyncio.subprocess.Process:
+    """Start a supervisor. Cancelled meanwhile, it is ended in order first."""
     starting = asyncio.ensure_future(
         asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE if with_input else asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(environment),
-            start_new_session=True,
+            *argv, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(environment), start_new_session=True
         )
     )
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # The process may be there already, and then it must be ended in order.
+        # The process may be there already.
         with suppress(OSError):
-            await _to_the_end(_end(await starting))
+            await to_the_end(end_process(await starting))
         raise
 
 
@@ -149,7 +146,8 @@ async def _feed(stream: asyncio.StreamWriter, content: bytes) -> None:
         await stream.wait_closed()
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def end_process(process: asyncio.subprocess.Process) -> None:
+    """End a supervisor, and with it everything below it."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.returncode is None:
             # The group, because a command just forked may not have made its own session yet.
@@ -167,7 +165,7 @@ async def _drain(stream: asyncio.StreamReader | None) -> None:
         pass
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+async def to_the_end(work: Awaitable[None]) -> None:
     """Finish `work` even when this task is cancelled meanwhile, then let the cancellation go on."""
     task = asyncio.ensure_future(work)
     cancelled = False
