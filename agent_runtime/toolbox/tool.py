@@ -102,6 +102,8 @@ class ToolContext:
     """The tool's own configuration, from `tools.config`."""
     sessions: Sessions = field(default_factory=Sessions)
     """What stays open between the calls of this run."""
+    file_limit_bytes: int = 104_857_600
+    """What a file that a tool brings may have at most: `file_upload_max_size` of the configuration."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
 

@@ -22,7 +22,6 @@ from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
 from agent_runtime.toolbox.sandbox.launch import LAUNCHER, Launch
 from agent_runtime.toolbox.sandbox.running import Running, start_process
 from agent_runtime.toolbox.tool import ToolContext
-from agent_runtime.toolbox.workspace import FILE_LIMIT_BYTES
 
 KEY = "browser"
 GONE = (
@@ -162,7 +161,7 @@ async def act(context: ToolContext, action: str, *, opens: bool = False, **argum
     async def start() -> Browser:
         return await Browser.start(
             allow_hosts=context.config.get("allow_hosts", []),
-            download_limit_bytes=FILE_LIMIT_BYTES,
+            download_limit_bytes=context.file_limit_bytes,
             timeout_seconds=max(deadline - asyncio.get_running_loop().time(), 1),
         )
 
