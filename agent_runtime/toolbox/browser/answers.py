@@ -17,10 +17,16 @@ SCREENSHOTS = "screenshots"
 _NAME_LIMIT_BYTES = 120
 _HEAD_BYTES = 3_000
 """Kept of a tool's output for what is around the page's lines."""
+_WORDS = {401: " (the server asks for a user name and password; the browser gives none)"}
 
 
-async def result_of(context: ToolContext, answer: dict[str, Any], part: int | None = None) -> ToolResult:
-    """What a call gave: what happened, then the page, or the part of it that is in the window or was asked for."""
+async def result_of(
+    context: ToolContext, answer: dict[str, Any], part: int | None = None, *, fails_by_status: bool = False
+) -> ToolResult:
+    """What a call gave: what happened, then the page, or the part of it that is in the window or was asked for.
+
+    `fails_by_status`: a page that the server answers with 400 or more is a failure.
+    """
     told = [f"note: {note}" for note in answer["notes"]]
     saved = [await _saved(context, download) for download in answer["downloads"]]
     told += [text for text, _ in saved]
@@ -44,11 +50,14 @@ async def result_of(context: ToolContext, answer: dict[str, Any], part: int | No
         page, shown = _page(view, context.output_limit_bytes - _HEAD_BYTES, part)
         blocks.append(page)
         data |= {"url": view["url"], "title": view["title"], "status": view["status"], "elements": view["controls"]}
+        # A page may show again what was typed into it, so what it shows is not only what others wrote.
+        data |= {"typed": answer["typed"]}
         data |= {"tab": view["tab"], "tabs": len(view["tabs"]), **shown}
+    is_bad = fails_by_status and view is not None and view["status"] >= 400
     return ToolResult(
         content="\n\n".join(blocks),
         data=data,
-        failed=error is not None,
+        failed=error is not None or is_bad,
         images=images,
         sources=list(dict.fromkeys(sources)),
     )
@@ -56,7 +65,11 @@ async def result_of(context: ToolContext, answer: dict[str, Any], part: int | No
 
 def _page(view: dict[str, Any], limit_bytes: int, part: int | None) -> tuple[str, dict[str, Any]]:
     """The page for the model, and for the record which part of it that is."""
-    head = [f"URL: {view['url']}", f"title: {view['title']}", f"status: {view['status']}"]
+    head = [
+        f"URL: {view['url']}",
+        f"title: {view['title']}",
+        f"status: {view['status']}{_WORDS.get(view['status'], '')}",
+    ]
     if len(view["tabs"]) > 1:
         others = [f"{number} {url[:200]}" for number, url in enumerate(view["tabs"], 1) if number != view["tab"]]
         head.append(f"tab: {view['tab']} of {len(view['tabs'])}; the others: {', '.join(others)}")

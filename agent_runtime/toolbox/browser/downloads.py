@@ -1,4 +1,4 @@
-"""Files that pages give: kept in a folder of the browser's until the worker takes them, stopped when they are too big."""
+"""Files that pages give: kept in a folder of the browser's until the worker takes them, stopped when too big."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class Downloads:
         self._watch: asyncio.Task[None] | None = None
         self._stopped: set[Download] = set()
         self._refused = 0
+        self._dropping: asyncio.Future[None] | None = None
         self.begun = asyncio.Event()
         """Set by each that begins."""
 
@@ -44,7 +45,7 @@ class Downloads:
         self.begun.set()
         if len(self._running) >= _AT_ONCE_LIMIT:
             self._refused += 1
-            asyncio.ensure_future(_drop(download))
+            self._dropping = asyncio.ensure_future(_drop(download))
             return
         self._running.append(_Running(download, asyncio.create_task(self._follow(download))))
         if self._watch is None or self._watch.done():

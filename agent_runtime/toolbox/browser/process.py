@@ -19,6 +19,7 @@ from agent_runtime.toolbox.browser import confined
 from agent_runtime.toolbox.browser.actions import Actions
 from agent_runtime.toolbox.browser.downloads import Downloads
 from agent_runtime.toolbox.browser.elements import Elements
+from agent_runtime.toolbox.browser.stage import Stage
 from agent_runtime.toolbox.browser.tabs import Tabs
 from agent_runtime.toolbox.web.egress import EgressGuard
 from agent_runtime.toolbox.web.egress_proxy import egress_proxy
@@ -35,10 +36,14 @@ async def serve(settings: dict[str, Any], requests: asyncio.StreamReader) -> Non
         context.on("close", lambda _: gone.set())
         downloads, elements = Downloads(home / "downloads", settings["download_limit_bytes"]), Elements()
         tabs = Tabs(context, downloads, elements)
-        actions = Actions(tabs, elements, downloads, proxy, home / "uploads")
+        actions = Actions(Stage(tabs, elements, downloads, proxy, home / "uploads"))
         _write({"ready": way.describe()})
         while request := await _next(requests, gone):
-            answer = await actions.do(request)
+            try:
+                answer = await actions.do(request)
+            except TimeoutError:
+                # A page that cannot even be closed holds the browser.
+                return
             if gone.is_set():
                 return
             _write({"id": request["id"], **answer})

@@ -52,13 +52,13 @@ class Browser:
         """Under which id, and in which sandbox of its own, Chromium runs."""
 
     @classmethod
-    async def start(
-        cls, *, allow_hosts: Sequence[str], download_limit_bytes: int, timeout_seconds: float
-    ) -> Browser:
+    async def start(cls, *, allow_hosts: Sequence[str], download_limit_bytes: int, timeout_seconds: float) -> Browser:
         """A new one, without a page. Raises `ToolRefused` with the reason and the remedy."""
         program = find_chromium()
         if program is None:
-            raise ToolRefused(f"there is no browser on this machine. The operator can {REMEDY}. Use web_search meanwhile")
+            raise ToolRefused(
+                f"there is no browser on this machine. The operator can {REMEDY}. Use web_search meanwhile"
+            )
         home = Path(tempfile.mkdtemp(prefix="agent-runtime-browser-"))
         settings = {
             "program": str(program),
@@ -84,7 +84,9 @@ class Browser:
             browser.confinement = first["ready"]
         except TimeoutError:
             await browser.close()
-            raise ToolRefused(f"the browser did not start within {timeout_seconds:g} seconds; try again later") from None
+            raise ToolRefused(
+                f"the browser did not start within {timeout_seconds:g} seconds; try again later"
+            ) from None
         except BrowserGone as gone:
             await browser.close()
             raise ToolRefused(f"the browser did not start: {gone}") from None
@@ -94,7 +96,7 @@ class Browser:
         return browser
 
     async def do(self, action: str, timeout_seconds: float, **arguments: Any) -> dict[str, Any]:
-        """Do an action of `actions.py`. Raises `BrowserGone`; after it, and after being cancelled, there is no browser."""
+        """Do an action of `actions.py`. Raises `BrowserGone`; after that or a cancellation it is to be closed."""
         async with self._lines:
             self._asked += 1
             seconds = max(timeout_seconds - _SPARE_SECONDS, 0.5)
@@ -178,3 +180,15 @@ async def act(context: ToolContext, action: str, *, opens: bool = False, **argum
         # Half an action has no answer, and the next call must not get it.
         await context.sessions.close(KEY)
         raise
+
+
+def bring_uploads(context: ToolContext, paths: Sequence[str]) -> list[str]:
+    """Copy files of the workspace to where the browser can read them; their paths for the action `upload`.
+
+    Raises `ToolRefused` for a file that cannot be read, and when there is no browser.
+    """
+    browser = context.sessions.find(KEY, Browser)
+    if browser is None:
+        raise ToolRefused(GONE)
+    contents = [(Path(path).name, context.workspace.read_bytes(path)) for path in paths]
+    return [browser.put_upload(name, content) for name, content in contents]

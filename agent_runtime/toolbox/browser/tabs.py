@@ -80,9 +80,10 @@ class Tabs:
         self.current = page
         await page.bring_to_front()
 
-    async def close(self, page: Page, why: str) -> None:
+    async def close(self, page: Page, why: str = "") -> None:
         """Close a page, whatever it does against it, and note why. Raises `TimeoutError` when it stays."""
-        self.note(why)
+        if why:
+            self.note(why)
         self._remove(page)
         async with asyncio.timeout(_CLOSE_SECONDS):
             with suppress(Error):
