@@ -33,6 +33,7 @@ NAMES = (
     "ui_size",
     "ui_timeline",
     "live_streams",
+    "browser",
 )
 
 WIDTH = 150

@@ -10,7 +10,11 @@ insert into public.agents (
     'disponibles. Siempre explica lo que estás haciendo y por qué.' || E'\n\n'
     'Answer in the language in which the person wrote to you.',
     'default',
-    array['shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find', 'web_search', 'browser_navigate'],
+    array[
+      'shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find', 'web_search',
+      'browser_navigate', 'browser_view', 'browser_click', 'browser_type', 'browser_select', 'browser_upload', 'browser_scroll',
+      'browser_back', 'browser_tabs', 'browser_wait', 'browser_screenshot', 'browser_download'
+    ],
     -- In the sandbox, where it reaches the task's own files and nothing else.
     array['shell_exec'],
     true

@@ -23,7 +23,9 @@ async def {name}(arguments: Arguments, context: ToolContext) -> ToolResult:
 """
 
 BUILT_IN = {
-    "shell_exec", "file_read", "file_write", "file_edit", "file_list", "file_find", "web_search", "browser_navigate",
+    "shell_exec", "file_read", "file_write", "file_edit", "file_list", "file_find", "web_search",
+    "browser_navigate", "browser_view", "browser_click", "browser_type", "browser_select", "browser_upload",
+    "browser_scroll", "browser_back", "browser_tabs", "browser_wait", "browser_screenshot", "browser_download",
     "db_query", "db_execute", "plan_set", "plan_advance", "message_notify", "message_ask", "task_complete",
 }  # fmt: skip
 

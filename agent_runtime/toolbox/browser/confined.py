@@ -63,7 +63,7 @@ class Way:
     def describe(self) -> str:
         """What holds, in words."""
         sandbox = "Chromium's own sandbox" if self.sandbox else "without Chromium's own sandbox"
-        return f"id {BROWSER_UID}, {sandbox}" if self.own_id else f"the worker's own id, {sandbox}"
+        return f"id {BROWSER_UID}, {sandbox}" if self.own_id else f"the worker's own user, {sandbox}"
 
 
 def ways(program: Path) -> list[Way]:
