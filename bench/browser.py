@@ -14,11 +14,11 @@ from bench.queue import NotComparable
 from bench.report import Line, Report, Steps
 
 HOW = (
-    "A Chromium of its own in each round, as a task's first browser_navigate starts it, on a page of {kilobytes} kB with "
-    "{links} links that is served on loopback through the egress proxy. «First view»: from nothing until the page's "
-    "elements are there, the start of driver and browser included. «Next view»: another page in the same browser. "
-    "«Looked at again»: browser_view. Opening a page ends with a quarter of a second in which nothing loads. Memory: of "
-    "all processes of a browser with that page open, the worker left out; what they share is counted once (PSS)."
+    "A Chromium of its own in each round, as a task's first browser_navigate starts it, on a page of {kilobytes} kB "
+    "with {links} links that is served on loopback through the egress proxy. «First view»: from nothing until the "
+    "page's elements are there, the start of driver and browser included. «Next view»: another page in the same "
+    "browser. «Looked at again»: browser_view. Opening a page ends with a quarter of a second in which nothing loads. "
+    "Memory: of all processes of a browser with that page open, the worker left out; what they share is counted once."
 )
 LINKS = 200
 PAGE = (
@@ -87,7 +87,7 @@ async def _served() -> AsyncIterator[str]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, EOFError):
             await reader.readuntil(b"\r\n\r\n")
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(PAGE)}\r\nConnection: close\r\n\r\n"
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(PAGE)}\r\n\r\n"
             writer.write(head.encode() + PAGE)
             await writer.drain()
         writer.close()

@@ -33,16 +33,17 @@ PAGES = {
         <input type=password name=secret value=hunter2><input type=date name=day>
         <select name=size><option>S<option selected>M<option value=l>L</select>
         <select name=tags multiple><option>red<option>blue<option>green</select>
-        <label style=cursor:pointer><input type=checkbox name=agrees style="position:absolute;opacity:0;width:0;height:0">
-        <b>I agree</b></label><textarea name=words>hi</textarea><input type=file name=paper hidden>
+        <style>label input[type=checkbox] { position: absolute; opacity: 0; width: 0; height: 0 }</style>
+        <label style=cursor:pointer><input type=checkbox name=agrees> <b>I agree</b></label><textarea name=words>hi</textarea><input type=file name=paper hidden>
         <button type=button onclick="this.form.paper.click()">Choose a paper</button><button disabled>Later</button>
         <button>Send</button></form>""",
     "/frames": """<title>Frames</title><p>above</p><iframe src="http://localhost:PORT/inner" height=100></iframe>
-        <iframe srcdoc="<button onclick='parent.document.title = `pressed`'>Inside</button>" height=60></iframe><p>below""",
+        <iframe srcdoc="<button onclick='parent.document.title = `pressed`'>Inside</button>" height=60></iframe>
+        <p>below""",
     "/inner": "<button onclick=\"this.textContent = 'paid'\">Pay</button>",
     "/list": """<title>List</title><button id=b>Cancel</button><script>
         setTimeout(() => {}, 0); const swap = () => document.getElementById('b').textContent = 'Delete all'</script>
-        <p><button onclick="swap()">Swap</button><button onclick="this.remove()">Vanish</button>""",
+        <p><button onclick="swap()">Swap</button><button onclick="setTimeout(swap, 900)">Swap later</button><button onclick="this.remove()">Vanish</button>""",
     "/dialogs": """<title>Dialogs</title><p id=said>nothing</p><script>
         const say = (word) => document.getElementById('said').textContent = word
         </script><button onclick="alert('Hi\\nthere')">Alert</button>
@@ -60,7 +61,8 @@ PAGES = {
         <a href=/endless-file>endless</a>""",
     "/long": """<title>Long</title><div id=all></div><script>let n = 0
         const more = () => { for (let i = 0; i < 20; i++) {
-            const p = document.createElement('p'); p.style.height = '60px'; p.textContent = `row ${++n}`; all.append(p) } }
+            const p = document.createElement('p'); p.style.height = '60px'; p.textContent = `row ${++n}`
+            all.append(p) } }
         more(); addEventListener('scroll', () => innerHeight + scrollY > all.scrollHeight - 100 && n < 100 && more())
         </script>""",
     "/box": """<title>Box</title><div style="height:200px;overflow:auto"><button>top</button><div style="height:2000px">
@@ -69,7 +71,7 @@ PAGES = {
     "/huge": """<title>Huge</title><script>const add = (n, to) => { for (let i = 0; i < n; i++) {
             const a = document.createElement('a'); a.href = `/item/${i}`; a.textContent = `item ${i} of very many`
             const p = document.createElement('p'); p.append(a); to.append(p) } }
-        add(60000, document.body ?? document.documentElement)</script>""",
+        add(6000, document.body ?? document.documentElement)</script>""",
     "/deep": "<title>Deep</title><script>document.write('<div>'.repeat(3000) + 'bottom')</script>",
     "/hangs": "<title>Hangs</title><button onclick='for (;;);'>Hang</button>",
     "/loads": """<title>Loads</title><p id=fetch>waiting</p><p id=socket>waiting</p><p id=worker>waiting</p>outer

@@ -19,7 +19,6 @@ import pytest
 import pytest_asyncio
 
 from agent_runtime.toolbox import ToolContext
-from agent_runtime.toolbox.browser.answers import safe_name
 from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
 from agent_runtime.toolbox.browser.confined import BROWSER_UID, ways
 from agent_runtime.toolbox.browser.session import KEY, Browser
@@ -45,7 +44,7 @@ class Hands:
         self.config = {"allow_hosts": [site.host, site.other_host, site.secure]} if allowed else {}
         self.registry = Registry.load()
 
-    async def call(self, tool: str, seconds: float = 60, **arguments: Any) -> Outcome:
+    async def call(self, tool: str, limit_seconds: float = 60, **arguments: Any) -> Outcome:
         """What `browser_<tool>` gave."""
         found = self.registry.get(f"browser_{tool}")
         assert found is not None
@@ -54,13 +53,12 @@ class Hands:
             execution_id=uuid.uuid4(),
             workspace=self.workspace,
             sandbox=Refused("not needed"),
-            timeout_seconds=seconds,
+            timeout_seconds=limit_seconds,
             output_limit_bytes=found.output_limit_bytes,
             config=self.config,
             sessions=self.sessions,
             file_limit_bytes=LIMIT_BYTES,
         )
-        self.result = None
         return await execute(found, arguments, context)
 
     async def open(self, path: str, **more: Any) -> str:
@@ -73,6 +71,14 @@ class Hands:
         outcome = await self.call(tool, element=number(seen, what), on=on or self.site.host, **arguments)
         assert outcome.status == "completed", outcome.content
         return outcome.content
+
+    async def until(self, text: str, seen: str) -> str:
+        """All that is shown until the text is there: what a page starts may come after the call's answer."""
+        for _ in range(100):
+            if text in seen:
+                return seen
+            seen += (await self.call("wait", seconds=0.3)).content
+        raise AssertionError(f"no {text} in:\n{seen}")
 
     @property
     def browser(self) -> Browser:
@@ -143,11 +149,11 @@ async def test_a_form_is_filled_in_and_sent(hands: Hands) -> None:
         ("select", 'select "size"', {"options": ["XL"]}, "'XL' is not in the list; it offers 'S', 'M', 'L'"),
         ("type", 'select "size"', {"text": "M"}, "takes no text"),
         ("click", 'select "size"', {}, "browser_select"),
-        ("click", 'button "Later"', {}, "it is disabled"),
+        ("click", 'button "Later"', {}, "is disabled as the page is now"),
         ("click", 'file "paper"', {}, "browser_upload"),
-        ("type", 'date "day"', {"text": "tomorrow"}, "did not take it"),
+        ("type", 'date "day"', {"text": "tomorrow"}, "it wants 2026-01-31"),
     ):
-        refused = await hands.call(tool, element=number(seen, what), on=site.host, **arguments)
+        refused = await hands.call(tool, element=number(seen, what), on=site.host, **arguments)  # type: ignore[arg-type]
         assert (refused.status, problem in refused.content) == ("failed", True), refused.content
         assert 'checkbox "I agree"' in refused.content
     # By the field, by the button that asks, and after the page has asked.
@@ -155,7 +161,7 @@ async def test_a_form_is_filled_in_and_sent(hands: Hands) -> None:
     assert 'file "paper" = "my paper.txt"' in seen
     seen = await hands.act("upload", seen, 'button "Choose a paper"', files=["my paper.txt"])
     asked = await hands.act("click", seen, 'button "Choose a paper"')
-    assert "note: the page asks for a file" in asked
+    assert await hands.until("note: the page asks for a file", asked)
     seen = (await hands.call("upload", files=["my paper.txt"], on=site.host)).content
     for path, problem in (("/etc/passwd", "outside the workspace"), ("none.txt", "does not exist")):
         assert problem in (await hands.call("upload", files=[path], on=site.host, element=1)).content
@@ -179,12 +185,19 @@ async def test_a_number_that_is_stale_or_on_another_host_is_refused_with_the_pre
         assert refused.status == "failed"
         assert f"[{stale}] is stale" in refused.content
         assert 'button "Delete all"' in refused.content
-    # A node that became another thing between the view and the click: another tab's script could do that.
-    await hands.open("/list")
-    seen = (await hands.call("view")).content
-    refused, swapped = await hands.call("click", element=number(seen, 'button "Cancel"'), on="example.com"), None
+    # A node that became another thing after it was shown.
+    seen = await hands.open("/list")
+    later = await hands.call("click", element=number(seen, 'button "Swap later"'), on=site.host)
+    cancel = number(later.content, 'button "Cancel"')
+    refused = await hands.call("click", element=cancel, on=site.host)
+    for _ in range(100):
+        if refused.status == "failed":
+            break
+        refused = await hands.call("click", element=cancel, on=site.host)
+    assert f"[{cancel}] is stale: it is gone or became something else" in refused.content
+    assert f'[{cancel}] button "Delete all"' in refused.content
+    refused = await hands.call("click", element=cancel, on="example.com")
     assert f"the element is on {site.host}, not on example.com; nothing was done" in refused.content
-    del swapped
     frames = await hands.open("/frames")
     order = ["above", f"frame of {site.other_host}:", 'button "Pay"', "end of the frame", 'button "Inside"', "below"]
     assert [frames.index(piece) for piece in order] == sorted(frames.index(piece) for piece in order)
@@ -209,24 +222,24 @@ async def test_dialogs_are_answered_and_told(hands: Hands) -> None:
     assert "title: Next" in left
     seen = await hands.open("/dialogs")
     storm = await hands.call("click", element=number(seen, 'button "Storm"'), on=hands.site.host)
-    assert "over 10 dialogs, and its tab was closed" in storm.content
+    assert await hands.until("over 10 dialogs, and its tab was closed", storm.content)
     assert "title: Next" in await hands.open("/next")
 
 
 async def test_windows_become_the_current_tab(hands: Hands) -> None:
     seen = await hands.open("/windows")
-    opened = await hands.act("click", seen, 'link "new tab"')
+    opened = await hands.until("tab: 2 of 2", await hands.act("click", seen, 'link "new tab"'))
     assert "note: a new tab was opened and is the current one: tab 2" in opened
     assert f"tab: 2 of 2; the others: 1 http://{hands.site.host}/windows" in opened
     assert "title: Windows" in (await hands.call("tabs", tab=1)).content
-    seen = await hands.act("click", seen, 'button "Closes"')
-    closed = await hands.act("click", seen, 'button "Close me"')
+    seen = await hands.until("title: Closes", await hands.act("click", seen, 'button "Closes"'))
+    closed = await hands.until("title: Windows", await hands.act("click", seen, 'button "Close me"'))
     assert "note: the tab closed itself; the tab before it is the current one" in closed
     assert "there is no tab 7; there are 2" in (await hands.call("tabs", tab=7)).content
     await hands.call("tabs", tab=1)
     flooded = await hands.call("click", element=number(seen := (await hands.call("view")).content, 'button "Flood"'),
                                on=hands.site.host)  # fmt: skip
-    assert "10 tabs are open" in flooded.content, seen
+    assert "10 tabs are open" in await hands.until("10 tabs are open", flooded.content)
     for _ in range(9):
         last = await hands.call("tabs", tab=2, close=True)
     assert last.data["tabs"] == 1
@@ -236,9 +249,10 @@ async def test_windows_become_the_current_tab(hands: Hands) -> None:
 async def test_downloads_land_in_the_workspace(hands: Hands) -> None:
     site, read = hands.site, hands.workspace.read_bytes
     seen = await hands.open("/files")
-    assert "downloaded: downloads/my file.bin (5 bytes)" in await hands.act("click", seen, 'link "a file"')
+    saved = "downloaded: downloads/my file.bin (5 bytes)"
+    assert saved in await hands.until(saved, await hands.act("click", seen, 'link "a file"'))
     assert read("downloads/my file.bin") == b"bytes"
-    assert "downloads/made.txt" in await hands.act("click", seen, 'button "Make"')
+    assert await hands.until("downloaded: downloads/made.txt", await hands.act("click", seen, 'button "Make"'))
     assert read("downloads/made.txt") == b"made here"
     direct = await hands.call("navigate", url=f"http://{site.host}/file")
     assert (direct.status, direct.data["downloads"]) == ("completed", ["downloads/my file-2.bin"])
@@ -270,9 +284,10 @@ async def test_long_late_and_huge_pages(hands: Hands) -> None:
     scrolled = await hands.call("scroll", direction="bottom")
     assert "row 40" in scrolled.content
     assert re.search(r"window: pixels [1-9]\d* to \d+ of \d+", scrolled.content)
-    assert "it does not scroll further up" in (await hands.call("scroll", direction="top")).content + (
-        await hands.call("scroll", direction="up")
-    ).content
+    assert (
+        "it does not scroll further up"
+        in (await hands.call("scroll", direction="top")).content + (await hands.call("scroll", direction="up")).content
+    )
     box = await hands.open("/box")
     inside = number(box, 'button "top"')
     assert "does not scroll" not in (await hands.call("scroll", direction="bottom", element=inside)).content
@@ -283,7 +298,7 @@ async def test_long_late_and_huge_pages(hands: Hands) -> None:
     huge = await hands.call("navigate", url=f"http://{hands.site.host}/huge")
     assert len(huge.content.encode()) < 32_768
     assert "part: 1 of " in huge.content
-    assert huge.data["elements"] < 60_000
+    assert huge.data["elements"] < 6_000
     last = await hands.call("view", part=huge.data["parts"])
     assert "too large to be shown whole" in last.content
     assert "there is no part 999" in (await hands.call("view", part=999)).content
@@ -313,7 +328,7 @@ async def test_pages_that_do_not_open_are_said_with_the_reason(hands: Hands) -> 
     locked = await hands.call("navigate", url=f"http://{site.host}/locked")
     assert "status: 401 (the server asks for a user name and password" in locked.content
     assert "before" in await hands.open("/endless")
-    silent = await hands.call("navigate", url=f"http://{site.host}/silent", seconds=14)
+    silent = await hands.call("navigate", url=f"http://{site.host}/silent", limit_seconds=24)
     assert "it did not answer in time" in silent.content
     assert "\x1b" not in await hands.open("/control")
     assert site.visits == []
@@ -322,9 +337,9 @@ async def test_pages_that_do_not_open_are_said_with_the_reason(hands: Hands) -> 
 async def test_nothing_private_is_reached_from_a_page(hands: Hands) -> None:
     site = hands.site
     await hands.open("/loads")
-    seen = (await hands.call("wait", text="worker refused", seconds=30)).content
-    # Each was tried. Chromium hides from a page whether it was the site that answered or what refused it.
-    for word in ("socket refused", "worker refused", "outer"):
+    seen = (await hands.call("wait", text="worker answered", seconds=30)).content
+    # Each was tried. Of plain HTTP a page cannot tell whether the site answered it or the proxy.
+    for word in ("socket refused", "worker answered", "outer"):
         assert word in seen
     assert "waiting" not in seen
     assert "hunter2" not in seen
@@ -344,7 +359,7 @@ async def test_a_picture_of_the_page_is_a_file(hands: Hands) -> None:
 
 async def test_a_page_that_hangs_and_one_that_crashes_are_closed_and_told(hands: Hands) -> None:
     seen = await hands.open("/hangs")
-    stuck = await hands.call("click", element=number(seen, 'button "Hang"'), on=hands.site.host, seconds=20)
+    stuck = await hands.call("click", element=number(seen, 'button "Hang"'), on=hands.site.host, limit_seconds=18)
     assert "the page does not answer; its tab was closed" in stuck.content
     await hands.open("/next")
     for process in processes().values():
@@ -352,7 +367,7 @@ async def test_a_page_that_hangs_and_one_that_crashes_are_closed_and_told(hands:
             if "--type=renderer" in process.cmdline():
                 process.send_signal(signal.SIGSEGV)
     crashed = await hands.call("wait", seconds=0.5)
-    assert "the page crashed" in crashed.content
+    assert await hands.until("the page crashed", crashed.content)
     await hands.open("/next")
 
 
@@ -399,20 +414,6 @@ async def test_a_call_cancelled_at_any_moment_leaves_no_process(site: Site, tmp_
         assert hands.sessions.keys() == []
 
 
-def test_names_of_downloads_are_harmless() -> None:
-    for name, safe in (
-        ("report.pdf", "report.pdf"),
-        ("../../etc/passwd", "_._etc_passwd"),
-        (".bashrc", "bashrc"),
-        ("", "download"),
-        ("a\u202egpj.exe", "a_gpj.exe"),
-        ("résumé (1).docx", "résumé (1).docx"),
-        ("x" * 400 + ".pdf", "x" * 116 + ".pdf"),
-        ("a\0b\n", "a_b"),
-    ):
-        assert safe_name(name) == safe, name
-
-
 def processes() -> dict[int, psutil.Process]:
     """Those of browsers and their drivers that were started by this process's calls, zombies included."""
     found = {}
@@ -421,5 +422,3 @@ def processes() -> dict[int, psutil.Process]:
             if b"agent-runtime-browser-" in Path(f"/proc/{process.pid}/environ").read_bytes():
                 found[process.pid] = process
     return found
-
-

@@ -11,6 +11,7 @@ from playwright.async_api import TimeoutError as TookTooLong
 from agent_runtime.toolbox.browser import controls, pages
 from agent_runtime.toolbox.browser.elements import Unusable
 from agent_runtime.toolbox.browser.stage import CannotOpen, Stage, first_line
+from agent_runtime.toolbox.browser.tabs import CLOSE_SECONDS
 
 _ACTIONS = {
     "navigate": pages.navigate,
@@ -44,7 +45,7 @@ class Actions:
         stage, action = self._stage, request["do"]
         stage.proxy.refusals.clear()
         stage.tabs.begin_action(request.get("dialogs", "dismiss"), request.get("prompt_text") or "")
-        stage.deadline = asyncio.get_running_loop().time() + request["seconds"]
+        stage.deadline = asyncio.get_running_loop().time() + max(request["seconds"] - CLOSE_SECONDS, 0.5)
         self._typed = self._typed or action in _TYPED
         answer: dict[str, Any] = {}
         page = await stage.tabs.page()

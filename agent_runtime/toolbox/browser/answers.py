@@ -142,7 +142,7 @@ async def _keep_picture(context: ToolContext, content: bytes) -> str:
 def safe_name(name: str) -> str:
     """A file name of any page's making as one that is harmless: no folders, no hidden file, no tricks of direction."""
     plain = "".join(letter if letter.isalnum() or letter in " ._-()+,@" else "_" for letter in name)
-    plain = re.sub(r"\s+", " ", re.sub(r"\.{2,}", ".", plain)).strip(" .")
+    plain = re.sub(r"\s+", " ", re.sub(r"\.{2,}", ".", plain)).strip(" .").lstrip(" ._-")
     path = PurePosixPath(plain or "download")
     ending = path.suffix.encode()[:20].decode(errors="ignore")
     return path.stem.encode()[: _NAME_LIMIT_BYTES - len(ending)].decode(errors="ignore") + ending

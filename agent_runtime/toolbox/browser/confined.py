@@ -34,8 +34,10 @@ _OPTIONS = (
     "--disable-quic",
     "--disable-breakpad",
     "--disable-dev-shm-usage",
-    "--disable-features=AsyncDns,DnsOverHttps,OptimizationHints,MediaRouter,Translate,WebTransport",
+    "--disable-features=AsyncDns,AutofillServerCommunication,DnsOverHttps,MediaRouter,OptimizationHints,Translate",
     "--dns-prefetch-disable",
+    # Where it would ask who is signed in to it. Nobody is.
+    "--gaia-url=http://127.0.0.1:9/",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--metrics-recording-only",
     "--no-default-browser-check",
@@ -47,8 +49,13 @@ _OPTIONS = (
 _PREFERENCES = {
     # A document that only a viewer could show is a file to the model.
     "plugins": {"always_open_pdf_externally": True},
+    # What follows would tell Chromium's maker of forms, passwords and visits.
+    "autofill": {"enabled": False, "profile_enabled": False, "credit_card_enabled": False},
     "credentials_enable_service": False,
-    "profile": {"password_manager_enabled": False},
+    "profile": {"password_manager_enabled": False, "password_manager_leak_detection": False},
+    "safebrowsing": {"enabled": False},
+    "search": {"suggest_enabled": False},
+    "signin": {"allowed": False, "allowed_on_next_startup": False},
 }
 
 
@@ -107,7 +114,7 @@ async def _start(
     if way.own_id:
         environment[ENVIRONMENT] = json.dumps(environment)
         program = _under_own_id(program, home)
-    return await playwright.chromium.launch_persistent_context(
+    started = await playwright.chromium.launch_persistent_context(
         own / "profile",
         executable_path=program,
         chromium_sandbox=way.sandbox,
@@ -115,9 +122,12 @@ async def _start(
         env=dict(environment),
         proxy={"server": f"http://127.0.0.1:{proxy.port}", "username": "egress", "password": proxy.password},
         downloads_path=home / "downloads",
-        accept_downloads=True,
-        viewport={"width": WINDOW["width"], "height": WINDOW["height"]},
         timeout=seconds * 1000,
+    )
+    assert started.browser is not None
+    # Not the profile's own pages: what Chromium does for those, such as filling in forms, it does not do for a guest's.
+    return await started.browser.new_context(
+        accept_downloads=True, viewport={"width": WINDOW["width"], "height": WINDOW["height"]}
     )
 
 

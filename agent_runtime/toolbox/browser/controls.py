@@ -12,6 +12,14 @@ from agent_runtime.toolbox.browser.elements import Found, Unusable, host_of_fram
 from agent_runtime.toolbox.browser.stage import Stage, first_line
 
 _ELEMENT_MILLISECONDS = 10_000
+_FORMS = {
+    "date": "2026-01-31",
+    "time": "13:45",
+    "datetime-local": "2026-01-31T13:45",
+    "month": "2026-01",
+    "week": "2026-W05",
+    "number": "a number such as 12.5",
+}
 _NOT_TYPED = frozenset({"checkbox", "radio", "file", "submit", "button", "reset", "image"})
 
 
@@ -38,6 +46,8 @@ async def type_text(stage: Stage, page: Page, request: dict[str, Any]) -> dict[s
     try:
         if text is not None and request["clear"]:
             await found.handle.fill(text, timeout=_ELEMENT_MILLISECONDS)
+            if found.type in _FORMS and not await found.handle.input_value():
+                raise Unusable(f"{shown(request, found)} did not take it: it wants {_FORMS[found.type]}")
         elif text is not None:
             await found.handle.focus()
             await page.keyboard.press("End")
@@ -96,6 +106,8 @@ async def upload(stage: Stage, page: Page, request: dict[str, Any]) -> dict[str,
 async def _find(stage: Stage, page: Page, request: dict[str, Any]) -> Found:
     found = await stage.elements.find(page, request["element"])
     _check_host(found.frame, request["on"])
+    if found.is_disabled:
+        raise Unusable(f"{shown(request, found)} is disabled as the page is now")
     return found
 
 

@@ -295,7 +295,8 @@
     }
 
     const start = { element: null, isVisible: true, isPointer: false, isVerbatim: false, isInControl: false }
-    const stack = [[document.body ?? document.documentElement, start]]
+    const root = document.body ?? document.documentElement
+    const stack = root ? [[root, start]] : []
     while (stack.length) {
       const top = stack.pop()
       if (typeof top === 'function') {
@@ -311,7 +312,8 @@
     }
     flush()
     const height = Math.max(document.documentElement?.scrollHeight ?? 0, document.body?.scrollHeight ?? 0)
-    return { lines, next, cut, controls: elements.size, top: Math.round(scrollY), window: innerHeight, height }
+    const status = performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0
+    return { lines, next, cut, status, controls: elements.size, top: Math.round(scrollY), window: innerHeight, height }
   }
 
   /** What is still known of a number: null when it is none of this document's, else whether it means the same. */
@@ -330,6 +332,7 @@
       type: tag === 'INPUT' ? element.type : '',
       address: addressOf(element),
       isEditable: matches(element, EDITABLE),
+      isDisabled: matches(element, ':disabled'),
       options: tag === 'SELECT' ? [...element.options].slice(0, 1000).map((option) => [option.label, option.value]) : [],
     }
   }

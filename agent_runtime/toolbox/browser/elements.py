@@ -17,7 +17,7 @@ _FRAME_LIMITS = {"nodes": 50_000, "characters": 300_000, "milliseconds": 1_500}
 _FRAMES_LIMIT = 30
 _FRAMES_DEPTH = 5
 _LINES_LIMIT = 8_000
-_PAGE_SECONDS = 15.0
+_PAGE_SECONDS = 20.0
 _FRAME_SECONDS = 5.0
 
 
@@ -34,6 +34,8 @@ class Seen:
     controls: int = 0
     cut: bool = False
     """There was more than the limits let through."""
+    status: int = 0
+    """What the server answered; 0 where that is not known."""
     top: int = 0
     window: int = 0
     height: int = 0
@@ -51,6 +53,7 @@ class Found:
     type: str
     address: str
     is_editable: bool
+    is_disabled: bool
     options: list[tuple[str, str]]
     """Of a select: label and value of each."""
 
@@ -69,7 +72,7 @@ class Elements:
         self._of[page] = set()
         count = itertools.count(1)
         top = await self._collect(page, page.main_frame, seen, "", count, 0)
-        seen.top, seen.window, seen.height = top["top"], top["window"], top["height"]
+        seen.status, seen.top, seen.window, seen.height = top["status"], top["top"], top["window"], top["height"]
         return seen
 
     async def find(self, page: Page, number: int) -> Found:
@@ -80,7 +83,7 @@ class Elements:
                 continue
             # A frame that went elsewhere took its elements along.
             with suppress(Error):
-                async with asyncio.timeout(_FRAME_SECONDS):
+                async with asyncio.timeout(_PAGE_SECONDS):
                     means = await registry.evaluate("(registry, number) => registry.means(number)", number)
                     if means is False:
                         raise Unusable(f"[{number}] is stale: it is gone or became something else since it was shown")
@@ -169,6 +172,7 @@ async def _found(registry: JSHandle, frame: Frame, number: int) -> Found:
         type=about["type"],
         address=about["address"],
         is_editable=about["isEditable"],
+        is_disabled=about["isDisabled"],
         options=[(label, value) for label, value in about["options"]],
     )
 

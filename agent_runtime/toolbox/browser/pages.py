@@ -40,7 +40,7 @@ async def navigate(stage: Stage, page: Page, request: dict[str, Any]) -> dict[st
     url = request["url"]
     stage.downloads.begun.clear()
     try:
-        await page.goto(url, wait_until="commit", timeout=stage.left(VIEW_SECONDS / 2) * 1000)
+        await _go(stage, page, url)
     except TookTooLong:
         raise CannotOpen(f"{url} cannot be opened: it did not answer in time; try another source") from None
     except Error as error:
@@ -56,6 +56,18 @@ async def navigate(stage: Stage, page: Page, request: dict[str, Any]) -> dict[st
     if page is stage.tabs.current and (trouble := stage.trouble(page)):
         raise CannotOpen(f"{url} cannot be opened: {trouble}")
     return {}
+
+
+async def _go(stage: Stage, page: Page, url: str) -> None:
+    # A page that was on its way when this one was asked for may come in between, once; a page that leads on by itself
+    # has come to where it leads.
+    for _ in range(2):
+        try:
+            await page.goto(url, wait_until="commit", timeout=stage.left(VIEW_SECONDS / 2) * 1000)
+            return
+        except Error as error:
+            if "interrupted by another navigation" not in error.message:
+                raise
 
 
 async def back(stage: Stage, page: Page, _: dict[str, Any]) -> dict[str, Any]:

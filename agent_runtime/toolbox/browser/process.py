@@ -42,7 +42,7 @@ async def serve(settings: dict[str, Any], requests: asyncio.StreamReader) -> Non
             try:
                 answer = await actions.do(request)
             except TimeoutError:
-                # A page that cannot even be closed holds the browser.
+                _write({"error": "a page could not even be closed"})
                 return
             if gone.is_set():
                 return

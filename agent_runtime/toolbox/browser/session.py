@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class Browser:
         launch = Launch(folder=str(home), limits={"CORE": 0}, environment=environment, supervise=True)
         module = [sys.executable, "-I", "-m", "agent_runtime.toolbox.browser.process", json.dumps(settings)]
         try:
-            running = await start_process(launch.argv(str(LAUNCHER), module), launch.handed_on(), pty=False)
+            running = await _started(start_process(launch.argv(str(LAUNCHER), module), launch.handed_on(), pty=False))
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
@@ -150,6 +150,16 @@ class Browser:
         del self._read[: end + 1]
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+async def _started(starting: Coroutine[Any, Any, Running]) -> Running:
+    """What was started; when this task is cancelled meanwhile, it is ended in order first."""
+    task = asyncio.ensure_future(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await (await task).close()
+        raise
 
 
 async def act(context: ToolContext, action: str, *, opens: bool = False, **arguments: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from agent_runtime.toolbox.browser.tabs import Tabs
 from agent_runtime.toolbox.browser.traffic import reason_of
 from agent_runtime.toolbox.web.egress_proxy import EgressProxy
 
-VIEW_SECONDS = 16.0
+VIEW_SECONDS = 20.0
 """Kept of a call's time for reading the page at its end."""
 _QUIET_SECONDS = 3.0
 
@@ -52,42 +52,45 @@ class Stage:
                 await page.wait_for_load_state("domcontentloaded", timeout=min(3.0, self.left(VIEW_SECONDS / 2)) * 1000)
 
     async def present(self) -> dict[str, Any]:
+        """The view of the current page."""
         page = await self.tabs.page()
         seen = await self.elements.see(page)
         tabs = self.tabs.pages
         view: dict[str, Any] = {
             "url": page.url,
             "title": await page.title(),
-            "status": self.tabs.traffic(page).status,
+            "status": self.tabs.traffic(page).status or seen.status,
             "tab": tabs.index(page) + 1,
             "tabs": [other.url for other in tabs],
         }
-        return {**view, **vars(seen)}
+        return {**vars(seen), **view}
 
     def after(self) -> dict[str, Any]:
         """The answer to an action that may have led elsewhere."""
         current = self.tabs.current
         if current is None or not (trouble := self.trouble(current)):
             return {}
-        address = self.tabs.traffic(current).last_address
+        address = self.tabs.traffic(current).last_address or current.url
         return {
             "error": f"it led to {address}, which cannot be opened: {trouble}. Go back with browser_back",
             "is_without_view": True,
         }
 
     def trouble(self, page: Page) -> str | None:
+        """Why the page is not what was to be opened, if so."""
         traffic = self.tabs.traffic(page)
-        if refusal := self.refusal(traffic.last_address):
+        if refusal := self.refusal(traffic.last_address or page.url):
             return refusal
         if traffic.failure is not None and "ERR_ABORTED" not in traffic.failure:
             return reason_of(traffic.failure)
         return None
 
     def why(self, page: Page, message: str) -> str:
-        refusal = self.refusal(self.tabs.traffic(page).last_address)
-        return refusal or next(reversed(self.proxy.refusals.values()), None) or reason_of(message)
+        """Why an address cannot be opened: in the guard's words or, if it is not its doing, the browser's."""
+        return self.refusal(self.tabs.traffic(page).last_address) or reason_of(message)
 
     def refusal(self, address: str) -> str | None:
+        """What the guard said of the address during this action."""
         try:
             parts = urlsplit(address)
             port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -16,7 +16,7 @@ from agent_runtime.toolbox.browser.traffic import Traffic
 TABS_LIMIT = 10
 _DIALOGS_LIMIT = 10
 _NOTES_LIMIT = 30
-_CLOSE_SECONDS = 3.0
+CLOSE_SECONDS = 8.0
 _NEW_TAB = "a new tab was opened and is the current one"
 
 DialogAnswer = Literal["dismiss", "accept"]
@@ -37,9 +37,6 @@ class Tabs:
         self.current: Page | None = None
         self.chooser: tuple[Page, FileChooser] | None = None
         """A page asks for files, and nobody has given it any yet."""
-        for page in context.pages:
-            self._add(page)
-        self._notes.clear()
         context.on("page", self._add)
 
     @property
@@ -72,6 +69,7 @@ class Tabs:
         """The current page; a new empty one where all were closed."""
         if self.current is None:
             await self._context.new_page()
+            self._forget_new_tabs()
         assert self.current is not None
         return self.current
 
@@ -85,18 +83,27 @@ class Tabs:
         if why:
             self.note(why)
         self._remove(page)
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            with suppress(Error):
-                await page.close(run_before_unload=False)
+        closing = asyncio.ensure_future(_close_quietly(page))
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS / 2)
+        if not closing.done():
+            # One whose script never ends does not hear that it is to close.
+            self._start(_kill(self._context, page))
+            async with asyncio.timeout(CLOSE_SECONDS / 2):
+                await closing
 
     async def leave(self, page: Page, back_to: Page) -> None:
         """Close a page that only a download was fetched in, without a word about it."""
-        told = [note for note in self._notes if not note.startswith(_NEW_TAB)]
+        self._forget_new_tabs()
+        told = list(self._notes)
         self._remove(page)
         self.current = back_to
-        async with asyncio.timeout(_CLOSE_SECONDS):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await _close_quietly(page)
         self._notes = told
+
+    def _forget_new_tabs(self) -> None:
+        # What was opened for the model is no news to it.
+        self._notes = [note for note in self._notes if not note.startswith(_NEW_TAB)]
 
     def _add(self, page: Page) -> None:
         if len(self._traffic) >= TABS_LIMIT:
@@ -128,6 +135,8 @@ class Tabs:
             self.current = self.pages[-1] if self._traffic else None
 
     async def _crashed(self, page: Page) -> None:
+        if page not in self._traffic:
+            return
         with suppress(TimeoutError):
             await self.close(page, "the page crashed, perhaps for want of memory, and its tab was closed")
 
@@ -160,6 +169,13 @@ class Tabs:
         task = asyncio.ensure_future(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+
+async def _kill(context: BrowserContext, page: Page) -> None:
+    """End the process that the page runs in."""
+    with suppress(Error):
+        session = await context.new_cdp_session(page)
+        await session.send("Page.crash")
 
 
 async def _close_quietly(page: Page) -> None:
