@@ -28,7 +28,7 @@ from agent_runtime.errors import (
     StorageUnavailable,
     ToolRefused,
 )
-from agent_runtime.files import TaskFiles
+from agent_runtime.files import FILE_LIMIT_BYTES, TaskFiles
 from agent_runtime.interrupt import Interrupt
 from agent_runtime.lease import LeaseGuard
 from agent_runtime.limits import Limits, check_repeats
@@ -294,6 +294,7 @@ class Run:
             egress=egress,
             agent_network=self.context.agent.configuration.get("network") is True,
             earlier=self.context.executions,
+            file_limit_bytes=int(self.context.config.get("file_upload_max_size") or FILE_LIMIT_BYTES),
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)

@@ -35,6 +35,7 @@ NAMES = (
     "ui_timeline",
     "live_streams",
     "fetch_page",
+    "browser",
 )
 
 WIDTH = 150

@@ -112,6 +112,8 @@ class ToolContext:
     """Whether the agent's configuration grants commands the network: `network: true`."""
     earlier: Sequence[Execution] = ()
     """The calls of this task so far, in order: what an earlier run had open is on record here."""
+    file_limit_bytes: int = 104_857_600
+    """What a file that a tool brings may have at most: `file_upload_max_size` of the configuration."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
 

@@ -12,7 +12,9 @@ insert into public.agents (
     'default',
     array[
       'shell_exec', 'shell_view', 'shell_input', 'shell_kill', 'python_exec', 'file_read', 'file_write', 'file_edit', 'file_list',
-      'file_find', 'file_grep', 'archive_unpack', 'web_search', 'web_fetch', 'browser_navigate'
+      'file_find', 'file_grep', 'archive_unpack', 'web_search', 'web_fetch', 'browser_navigate', 'browser_view', 'browser_click',
+      'browser_type', 'browser_select', 'browser_upload', 'browser_scroll', 'browser_back', 'browser_tabs', 'browser_wait',
+      'browser_screenshot', 'browser_download'
     ],
     -- In the sandbox, where it reaches the task's own files and nothing else.
     array['shell_exec', 'shell_input', 'python_exec'],

@@ -15,6 +15,17 @@ const KNOWN = [
   'web_fetch',
   'http_request',
   'browser_navigate',
+  'browser_view',
+  'browser_click',
+  'browser_type',
+  'browser_select',
+  'browser_upload',
+  'browser_scroll',
+  'browser_back',
+  'browser_tabs',
+  'browser_wait',
+  'browser_screenshot',
+  'browser_download',
   'db_query',
   'db_execute',
   'plan_set',
@@ -52,10 +63,18 @@ export function objectOf(
       return [of('pattern'), of('contains') && `/${of('contains')}/`].filter(Boolean).join(' ')
     case 'web_search':
       return of('query') && `“${of('query')}”`
+    case 'browser_click':
+    case 'browser_type':
+    case 'browser_select':
+    case 'browser_upload':
+      return of('on')
+    case 'browser_wait':
+      return of('text') && `“${of('text')}”`
     case 'http_request':
       return [of('method') || 'GET', of('url').replace(/^https?:\/\//, '')].join(' ')
     case 'web_fetch':
     case 'browser_navigate':
+    case 'browser_download':
       return of('url').replace(/^https?:\/\//, '')
     default:
       return ''
@@ -102,10 +121,10 @@ export function previewOf(tool: string, content: string): string {
     .slice(0, 20_000)
     .split('\n')
     .filter((line) => line.trim())
-  if (tool === 'browser_navigate')
+  if (tool.startsWith('browser_'))
     return [
       /^title: (.*)$/m.exec(content)?.[1] ?? '',
-      ...lines.filter((line) => !/^(URL|title|status): /.test(line)).slice(0, 1),
+      ...lines.filter((line) => !/^(URL|title|status|tab|window|part): /.test(line)).slice(0, 1),
     ]
       .map((line) => line.slice(0, 200))
       .join('\n')
