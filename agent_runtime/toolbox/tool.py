@@ -24,6 +24,7 @@ from agent_runtime.toolbox.sessions import Sessions
 
 if TYPE_CHECKING:
     from agent_runtime.toolbox.database import Database
+    from agent_runtime.toolbox.delegate.children import Children
     from agent_runtime.toolbox.sandbox.choice import Sandbox
     from agent_runtime.toolbox.workspace import Workspace
 
@@ -66,6 +67,8 @@ class Complete(BaseModel):
     kind: Literal["complete"] = "complete"
     answer: str
     files: list[str] = Field(default_factory=list)
+    result: dict[str, Any] | None = None
+    """What fits the task's result schema, where it has one."""
 
 
 Effect = Annotated[PlanSet | PlanAdvance | Notify | Ask | Complete, Field(discriminator="kind")]
@@ -104,6 +107,10 @@ class ToolContext:
     """What stays open between the calls of this run."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
+    children: Children | None = None
+    """The tasks that the call spawns; None where there is no database."""
+    result_schema: dict[str, Any] | None = None
+    """What the task's result has to fit, where another task spawned it."""
 
     @property
     def idempotency_key(self) -> str:

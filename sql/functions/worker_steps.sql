@@ -30,6 +30,7 @@ begin
       where t.is_enabled
         and (t.tenant_id is null or t.tenant_id = v_task.tenant_id)
         and (t.category = 'control' or t.name = any (v_agent.tools_enabled) or t.id = private.trial_tool(p_task))
+        and (t.category <> 'delegate' or private.may_spawn(v_task))
     ),
     'messages', private.messages_after(v_task.conversation_id, 0),
     'executions', (
@@ -235,6 +236,9 @@ begin
   end if;
   if v_execution.status = 'running' and v_execution.started_at >= p_task.claimed_at then
     return v_execution;  -- started by this very run: the answer was lost on its way
+  end if;
+  if v_execution.status = 'running' and v_execution.output_result ? 'spawn_id' then
+    return v_execution;  -- it waited for its children: the same call goes on
   end if;
   perform private.require_limit(
     private.limits_of(p_task), 'tool_calls', coalesce((p_task.usage ->> 'tool_calls')::numeric, 0) + 1

@@ -10,7 +10,10 @@ insert into public.agents (
     'disponibles. Siempre explica lo que estás haciendo y por qué.' || E'\n\n'
     'Answer in the language in which the person wrote to you.',
     'default',
-    array['shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find', 'web_search', 'browser_navigate'],
+    array[
+      'shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find', 'web_search', 'browser_navigate',
+      'spawn_tasks', 'retry_tasks'
+    ],
     -- In the sandbox, where it reaches the task's own files and nothing else.
     array['shell_exec'],
     true
