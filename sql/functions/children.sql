@@ -172,14 +172,15 @@ begin
     returning id into v_child.conversation_id;
     insert into public.tasks (
       conversation_id, agent_id, title, description, priority, parent_task_id, spawn_id, spawn_item, result_schema, tainted, limits,
-      status, wait_reason
+      status, wait_reason, created_at
     )
     values (
       v_child.conversation_id, p_task.agent_id, private.item_title(v_texts[v_item]),
       (v_arguments ->> 'instructions') || E'\n\nThe item to work on:\n' || v_texts[v_item]
         || case when v_schema is null then '' else E'\n\nGive task_complete, as `result`, what this JSON schema describes:\n' || v_schema::text end,
       p_task.priority, p_task.id, p_spawn.id, v_item, v_schema, p_task.tainted, v_child_limits,
-      case when v_turns > 0 then 'pending' else 'waiting' end, case when v_turns > 0 then null else 'schedule' end
+      case when v_turns > 0 then 'pending' else 'waiting' end, case when v_turns > 0 then null else 'schedule' end,
+      clock_timestamp()  -- in the order of the items
     )
     returning * into v_child;
     v_turns := v_turns - 1;
@@ -278,7 +279,7 @@ begin
   loop
     continue when not pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(v_child.conversation_id::text, 4201));
     -- Its age is its place in the queue, and it comes into the queue now.
-    update public.tasks t set status = 'pending', wait_reason = null, created_at = now() where t.id = v_child.id;
+    update public.tasks t set status = 'pending', wait_reason = null, created_at = clock_timestamp() where t.id = v_child.id;
   end loop;
 end
 $$;

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.db import runs
 from tests.db.impersonation import acting_as, many, one, person, value
@@ -122,6 +123,8 @@ def test_the_parent_wakes_with_the_last_child_and_the_call_goes_on(connection: C
 def test_other_tasks_of_the_person_do_not_wait_behind_all_children(connection: Connection, ana: UUID) -> None:
     waiting_parent(connection, ana)
     mine = runs.submit(connection, ana)
+    # All of this test is one transaction, in which now() stands still.
+    connection.execute("update public.tasks set created_at = clock_timestamp() where id = %s", [mine["id"]])
     order = []
     for _ in range(len(ITEMS)):
         (claimed,) = runs.claim(connection)
@@ -209,8 +212,8 @@ def test_at_the_deadline_the_parent_goes_on_and_what_is_open_is_a_gap(connection
     (first,) = runs.claim(connection)
     end(connection, first)
     connection.execute(
-        'update public.tool_executions set output_result = output_result || \'{"deadline": "2020-01-01"}\' where id = %s',
-        [execution],
+        "update public.tool_executions set output_result = output_result || %s where id = %s",
+        [Jsonb({"deadline": "2020-01-01"}), execution],
     )
     connection.execute("update public.tasks set run_after = '2020-01-01' where id = %s", [parent["id"]])
     claimed = runs.claim(connection, 9)
