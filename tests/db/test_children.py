@@ -120,6 +120,22 @@ def test_the_parent_wakes_with_the_last_child_and_the_call_goes_on(connection: C
     assert runs.settle(connection, again)
 
 
+def test_a_crash_between_makes_no_child_twice_and_loses_none(connection: Connection, ana: UUID) -> None:
+    task = runs.submit(connection, ana)
+    (parent,) = runs.claim(connection, lease_seconds=-1)
+    execution = begin(connection, parent, 1)
+    ask(connection, parent, execution)
+    assert [row["task_id"] for row in runs.reap(connection)] == [task["id"]]
+    (again,) = (row for row in runs.claim(connection, 9) if row["id"] == task["id"])
+    # The worker that was thought dead is heard no more.
+    with pytest.raises(psycopg.Error, match="lease"), connection.transaction():
+        ask(connection, parent, execution)
+    runs.start(connection, again, execution)
+    assert ask(connection, again, execution)["open"] == 6
+    assert [row["spawn_item"] for row in children(connection, parent)] == [1, 2, 3, 4, 5, 6]
+    assert runs.suspend(connection, again, "children") == "waiting"
+
+
 def test_other_tasks_of_the_person_do_not_wait_behind_all_children(connection: Connection, ana: UUID) -> None:
     waiting_parent(connection, ana)
     mine = runs.submit(connection, ana)

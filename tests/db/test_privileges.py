@@ -33,7 +33,8 @@ WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
     "worker_list", "worker_backlog", "worker_report", "worker_context", "worker_record_turn", "worker_start_execution",
     "worker_finish_execution", "worker_suspend", "worker_settle",
-    "worker_release", "worker_add_files", "worker_children", "worker_expired_files", "worker_forget_files", "worker_query",
+    "worker_release", "worker_add_files", "worker_children", "worker_expired_files", "worker_forget_files",
+    "worker_query",
     "worker_credentials", "worker_vault_keys", "worker_master_keys",
 }  # fmt: skip
 SERVERS = {"web_read_events", "web_last_event"}
