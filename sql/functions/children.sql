@@ -102,7 +102,7 @@ declare
   v_missing text;
 begin
   if p_paths is null or p_paths in ('null', '[]') then
-    return '[]';
+    return '[]'::jsonb;
   end if;
   with wanted as (
     select regexp_replace(p.value, '^(\./)+|/+$', '', 'g') as path from jsonb_array_elements_text(p_paths) p
@@ -284,11 +284,47 @@ begin
 end
 $$;
 
+create or replace function private.tell_progress(p_parent public.tasks, p_moved bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_items bigint;
+  v_over bigint;
+  v_failed bigint;
+  v_asking bigint;
+begin
+  if p_parent.status <> 'waiting' or p_parent.wait_reason <> 'children' then
+    return;
+  end if;
+  select count(*), count(*) filter (where not private.is_open(c)), count(*) filter (where c.status in ('failed', 'cancelled')),
+         count(*) filter (where c.wait_reason in ('answer', 'approval', 'doubt'))
+  into v_items, v_over, v_failed, v_asking
+  from private.awaited_spawns(p_parent.id) s
+  cross join lateral private.newest_children(s.id) c;
+  -- Of many, at each tenth: a timeline is no place for hundreds of lines.
+  if v_asking > 0 or 10 * v_over / greatest(v_items, 1) > 10 * greatest(v_over - p_moved, 0) / greatest(v_items, 1) then
+    perform private.append_event(
+      p_parent.id, p_parent.conversation_id, p_parent.tenant_id, 'task.notice',
+      jsonb_build_object('text', format('%s of %s spawned tasks have ended', v_over, v_items)
+        || case when v_failed > 0 then format(', %s of them without a result', v_failed) else '' end
+        || case when v_asking > 0 then format('; %s wait for a person', v_asking) else '' end)
+    );
+  end if;
+end
+$$;
+
+create or replace function private.awaited_spawns(p_task uuid) returns table (id uuid)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select (e.output_result ->> 'spawn_id')::uuid
+  from public.tool_executions e
+  where e.task_id = p_task and e.status = 'running' and e.output_result ? 'spawn_id'
+$$;
+
 create or replace function private.tend_families(p_limit integer default 20) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_id uuid;
   v_ask text;
+  v_moved bigint;
   v_parent public.tasks;
   v_tenants uuid[] := '{}'::uuid[];
 begin
@@ -310,11 +346,16 @@ begin
     with read as (
       delete from private.family_news n where n.task_id = v_id returning n.id, n.ask
     )
-    select (array_agg(r.ask order by r.id desc) filter (where r.ask is not null))[1] into v_ask from read r;
+    select (array_agg(r.ask::text order by r.id desc) filter (where r.ask is not null))[1], count(*) filter (where r.ask is null)
+    into v_ask, v_moved
+    from read r;
     if v_ask is not null and private.follow(v_id, v_ask) then
       insert into private.family_news (task_id, ask) values (v_id, v_ask);
     end if;
     perform private.give_turns(v_parent);
+    if v_moved > 0 then
+      perform private.tell_progress(v_parent, v_moved);
+    end if;
     perform private.wake(v_parent, array['children']);
   end loop;
   return v_tenants;
@@ -444,7 +485,7 @@ returns public.tool_executions
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_arguments constant jsonb := p_execution.input_parameters;
-  v_tool constant text := (select t.name from public.tools t where t.id = p_execution.tool_id);
+  v_tool constant text := (select t.name::text from public.tools t where t.id = p_execution.tool_id);
   v_spawn public.tool_executions := p_execution;
   v_items integer[];
 begin

@@ -15,6 +15,8 @@ const KNOWN = [
   'browser_navigate',
   'db_query',
   'db_execute',
+  'spawn_tasks',
+  'retry_tasks',
   'plan_set',
   'plan_advance',
   'message_notify',
@@ -52,6 +54,8 @@ export function objectOf(
       return of('query') && `“${of('query')}”`
     case 'browser_navigate':
       return of('url').replace(/^https?:\/\//, '')
+    case 'spawn_tasks':
+      return Array.isArray(args?.items) ? t('call.tasks', { count: args.items.length }) : ''
     default:
       return ''
   }
@@ -63,6 +67,7 @@ export function detailOf(tool: string, args: Record<string, unknown> | undefined
   const of = (key: string) => (typeof args[key] === 'string' ? oneLine(args[key], 300) : '')
   if (tool === 'shell_exec') return of('command')
   if (tool === 'db_query' || tool === 'db_execute') return of('sql')
+  if (tool === 'spawn_tasks') return of('instructions')
   return isKnown(tool) ? '' : argumentsText(args)
 }
 

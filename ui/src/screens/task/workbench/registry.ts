@@ -7,6 +7,7 @@ const FileChange = lazy(() => import('./file_change'))
 const Page = lazy(() => import('./page'))
 const Found = lazy(() => import('./found'))
 const Rows = lazy(() => import('./table_rows'))
+const Children = lazy(() => import('./children'))
 const Note = lazy(() => import('./note'))
 export const Anything = lazy(() => import('./anything'))
 
@@ -22,6 +23,8 @@ const BY_TOOL = new Map<string, View>([
   ['browser_navigate', Page],
   ['db_query', Rows],
   ['db_execute', Rows],
+  ['spawn_tasks', Children],
+  ['retry_tasks', Children],
   ['message_ask', Note],
   ['message_notify', Note],
   ['plan_set', Note],
