@@ -49,6 +49,8 @@ class Task(_Row):
     active_seconds: float = 0.0
     """How long workers ran it before the current claim."""
     lease_token: UUID | None = None
+    tainted: bool = False
+    """It has read something from outside."""
     limits: dict[str, Any] = Field(default_factory=dict)
     usage: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
@@ -84,6 +86,7 @@ class ToolRow(_Row):
     category: str
     function_schema: dict[str, Any]
     retry_class: Literal["pure", "idempotent", "keyed", "unsafe"]
+    taints: bool = False
     timeout_seconds: int
     output_limit_bytes: int
     prompt_injection: str | None = None
@@ -176,7 +179,7 @@ class ResultRecord(_Row):
     messages: list[Message]
     executions: list[Execution]
     task: dict[str, Any]
-    """What a result can change of the task: its plan, phases, progress and usage."""
+    """What a result can change of the task: its plan, phases, progress and usage, and that it is tainted."""
 
 
 class Lease(_Row):

@@ -37,6 +37,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir migrations/version_2.sql
 \ir migrations/version_3.sql
 \ir migrations/version_4.sql
+\ir migrations/version_5.sql
 -- Where version 3 has put the audit of a version before aside.
 \ir schema/audit_logs.sql
 \ir schema/audit_chain.sql
@@ -53,6 +54,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/worker_files.sql
 \ir functions/limits.sql
 \ir functions/approvals.sql
+\ir functions/taint.sql
 \ir functions/person.sql
 \ir functions/search.sql
 \ir functions/tenancy.sql
@@ -78,6 +80,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/state.sql
 \ir triggers/append_only.sql
 \ir triggers/limits.sql
+\ir triggers/taint.sql
 \ir triggers/search.sql
 \ir triggers/timeline.sql
 \ir triggers/notify.sql

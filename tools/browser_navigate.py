@@ -34,6 +34,7 @@ class Arguments(BaseModel):
     retry_class="pure",
     taints=True,
     outward=True,
+    destination="url",
     timeout_seconds=60,
     output_limit_bytes=32_768,
 )

@@ -34,7 +34,7 @@ class Arguments(BaseModel):
         return value
 
 
-@tool(display_name="Find files", category="file", retry_class="pure", taints=True)
+@tool(display_name="Find files", category="file", retry_class="pure")
 async def file_find(arguments: Arguments, context: ToolContext) -> ToolResult:
     """Find files of the workspace by name and, with `contains`, the lines in them that match a regular expression.
 

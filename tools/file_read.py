@@ -16,7 +16,7 @@ class Arguments(BaseModel):
     max_lines: int = Field(default=400, ge=1, le=5_000, description="Show at most so many lines.")
 
 
-@tool(display_name="Read a file", category="file", retry_class="pure", taints=True, output_limit_bytes=65_536)
+@tool(display_name="Read a file", category="file", retry_class="pure", output_limit_bytes=65_536)
 async def file_read(arguments: Arguments, context: ToolContext) -> ToolResult:
     """Read a text, HTML or PDF file of the workspace; HTML and PDF are given as plain text.
 

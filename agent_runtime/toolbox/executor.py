@@ -12,11 +12,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent_runtime.errors import ChildrenOpen, DatabaseUnavailable, LeaseLost, ToolRefused
-from agent_runtime.toolbox.output import clean, clean_data, fit
+from agent_runtime.toolbox.output import clean, clean_data, fit, legible
 from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
 from agent_runtime.vault.scrub import Scrubber
 
 log = structlog.get_logger(__name__)
+
+# As the database keeps them with the task.
+_SOURCES = 50
+_SOURCE_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Outcome:
     error: str | None = None
     execution_time_ms: int = 0
     effect: Effect | None = None
+    sources: list[str] = field(default_factory=list)
 
 
 async def execute(
@@ -54,7 +59,7 @@ async def execute(
         result = ToolResult(content=text, failed=True)
     scrubber = Scrubber() if scrubber is None else scrubber
     # Before it is cut: a half of a secret is not found, and the whole text may go to a file.
-    content = scrubber.text(clean(result.content))
+    content = scrubber.text(clean(legible(result.content)))
     return Outcome(
         status="failed" if result.failed else "completed",
         content=fit(content, context),
@@ -62,6 +67,7 @@ async def execute(
         error=_first_line(content) if result.failed else None,
         execution_time_ms=round((time.monotonic() - started) * 1000),
         effect=None if result.failed else result.effect,
+        sources=[scrubber.text(clean(source))[:_SOURCE_CHARACTERS] for source in result.sources[:_SOURCES]],
     )
 
 

@@ -135,6 +135,8 @@ class Tool:
     retry_class: RetryClass = "unsafe"
     taints: bool = False
     outward: bool = False
+    destination: str | None = None
+    """Where an outward call goes: the names of the arguments that say so, parted by commas, or `=` and a text."""
     control: bool = False
     """A control tool acts on its task through `ToolResult.effect`; every agent has it."""
     timeout_seconds: int = 60
@@ -162,6 +164,7 @@ def tool(
     retry_class: RetryClass = "unsafe",
     taints: bool = False,
     outward: bool = False,
+    destination: str | None = None,
     control: bool = False,
     timeout_seconds: int = 60,
     output_limit_bytes: int = 16_384,
@@ -173,6 +176,7 @@ def tool(
         arguments = get_type_hints(run, include_extras=True)[first]
         if not run.__doc__:
             raise TypeError(f"tool {run.__name__} has no docstring: the model would not know what it is for")
+        _check_destination(run.__name__, destination, arguments)
         return Tool(
             name=run.__name__,
             display_name=display_name,
@@ -184,9 +188,19 @@ def tool(
             retry_class=retry_class,
             taints=taints,
             outward=outward,
+            destination=destination,
             control=control,
             timeout_seconds=timeout_seconds,
             output_limit_bytes=output_limit_bytes,
         )
 
     return declare
+
+
+def _check_destination(name: str, destination: str | None, arguments: type[BaseModel]) -> None:
+    if destination is None or destination.startswith("="):
+        return
+    known = {field.alias or own for own, field in arguments.model_fields.items()}
+    unknown = sorted({part.strip() for part in destination.split(",")} - known)
+    if unknown:
+        raise TypeError(f"tool {name}: destination names {', '.join(unknown)}, which is not among its arguments")

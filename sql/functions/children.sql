@@ -171,14 +171,14 @@ begin
     values (private.item_title(v_texts[v_item]), p_task.user_id, p_task.agent_id)
     returning id into v_child.conversation_id;
     insert into public.tasks (
-      conversation_id, agent_id, title, description, priority, parent_task_id, spawn_id, spawn_item, result_schema, tainted, limits,
+      conversation_id, agent_id, title, description, priority, parent_task_id, spawn_id, spawn_item, result_schema, limits,
       status, wait_reason, created_at
     )
     values (
       v_child.conversation_id, p_task.agent_id, private.item_title(v_texts[v_item]),
       (v_arguments ->> 'instructions') || E'\n\nThe item to work on:\n' || v_texts[v_item]
         || case when v_schema is null then '' else E'\n\nGive task_complete, as `result`, what this JSON schema describes:\n' || v_schema::text end,
-      p_task.priority, p_task.id, p_spawn.id, v_item, v_schema, p_task.tainted, v_child_limits,
+      p_task.priority, p_task.id, p_spawn.id, v_item, v_schema, v_child_limits,
       case when v_turns > 0 then 'pending' else 'waiting' end, case when v_turns > 0 then null else 'schedule' end,
       clock_timestamp()  -- in the order of the items
     )
@@ -188,9 +188,9 @@ begin
       conversation_id, task_id, filename, original_filename, file_path, file_size, mime_type, file_hash, is_executable, uploaded_by
     )
     select v_child.conversation_id, v_child.id, f.filename, regexp_replace(f.filename, '^.*/', ''), f.file_path, f.file_size, f.mime_type,
-           f.file_hash, f.is_executable, p_task.user_id
+           f.file_hash, f.is_executable, (select o.uploaded_by from public.files o where o.id = f.id)
     from jsonb_to_recordset(v_files) as f (
-      filename text, file_path text, file_size bigint, mime_type text, file_hash text, is_executable boolean
+      id uuid, filename text, file_path text, file_size bigint, mime_type text, file_hash text, is_executable boolean
     );
     perform private.add_message(
       v_child, 'user', v_child.description,

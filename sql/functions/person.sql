@@ -410,30 +410,30 @@ comment on function public.settle_execution(uuid, boolean, text) is
 create or replace function public.sync_tools(p_declarations jsonb) returns table (name text, change text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  -- What the code says (schema, description) follows the code; what an admin governs stays as it is.
+  -- What the code says (schema, description, destination) follows the code; what an admin governs stays as it is.
   return query
     with declared as (
       select * from jsonb_to_recordset(private.json(p_declarations)) as d (
         name text, display_name text, description text, category text, function_schema jsonb, implementation_type text,
-        security_level text, retry_class text, taints boolean, outward boolean, timeout_seconds integer,
-        output_limit_bytes integer
+        security_level text, retry_class text, taints boolean, outward boolean, destination text,
+        timeout_seconds integer, output_limit_bytes integer
       )
     ),
     changed as (
       update public.tools t
-      set function_schema = d.function_schema, description = d.description
+      set function_schema = d.function_schema, description = d.description, destination = d.destination
       from declared d
       where t.name = d.name and t.tenant_id is null
-        and (t.function_schema is distinct from d.function_schema or t.description is distinct from d.description)
+        and (t.function_schema, t.description, t.destination) is distinct from (d.function_schema, d.description, d.destination)
       returning t.name::text
     ),
     added as (
       insert into public.tools (
         name, display_name, description, category, function_schema, implementation_type, is_enabled, security_level,
-        retry_class, taints, outward, timeout_seconds, output_limit_bytes
+        retry_class, taints, outward, destination, timeout_seconds, output_limit_bytes
       )
       select d.name, d.display_name, d.description, d.category, d.function_schema, d.implementation_type, false,
-             d.security_level, d.retry_class, d.taints, d.outward, d.timeout_seconds, d.output_limit_bytes
+             d.security_level, d.retry_class, d.taints, d.outward, d.destination, d.timeout_seconds, d.output_limit_bytes
       from declared d
       on conflict on constraint tools_name_key do nothing
       returning tools.name::text

@@ -51,6 +51,12 @@ alter table public.tasks
   add column if not exists retries integer not null default 0,
   add column if not exists last_release text,
   add column if not exists search tsvector;
+-- Since version 5.
+alter table public.tasks
+  add column if not exists taint_sources jsonb not null default '[]' check (jsonb_typeof(taint_sources) = 'array');
+comment on column public.tasks.tainted is 'It has read something from outside, or from one that has; never unset.';
+comment on column public.tasks.taint_sources is
+  'What it has read from outside: [{"source", "tool", "step"}], the first 50; an uploaded file has neither tool nor step.';
 comment on column public.tasks.plan is 'Array of {"title"}; current_phase counts from 1 and says where the run is.';
 comment on column public.tasks.attempts is 'Runs that a crash ended. Waiting, releasing and resuming do not count.';
 comment on column public.tasks.run_after is 'Not claimable before this time; of a task that waits for children, until when it waits. Cleared when it comes.';

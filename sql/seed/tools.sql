@@ -40,7 +40,7 @@ first. UTF-8 text only; line ends are kept.', 'file',
 Use it to locate something before reading it. A pattern without a slash looks at the file''s name in every folder.
 Shows at most 200 files or lines; binary files and files over 4 MiB are not searched.', 'file',
     '{"type": "function", "function": {"name": "file_find", "description": "Find files of the workspace by name and, with `contains`, the lines in them that match a regular expression.\n\nUse it to locate something before reading it. A pattern without a slash looks at the file''s name in every folder.\nShows at most 200 files or lines; binary files and files over 4 MiB are not searched.", "parameters": {"additionalProperties": false, "properties": {"pattern": {"default": "*", "description": "Names to look for, with * and ?: `*.csv`, `data/*.json`.", "maxLength": 256, "type": "string"}, "contains": {"anyOf": [{"maxLength": 1000, "type": "string"}, {"type": "null"}], "default": null, "description": "A regular expression that a line of the file must match."}}, "type": "object"}}}',
-    'python', 'safe', 'pure', true, false, 60, 16384
+    'python', 'safe', 'pure', false, false, 60, 16384
   ),
   (
     'file_list', 'List files', 'List the files and folders of the workspace with their sizes.
@@ -55,7 +55,7 @@ Use it first, to see what there is. Shows at most 500 entries; links are left ou
 Use it before editing a file and to look at what a command wrote. Long files come in parts: ask for the next with
 start_line. Files up to 32 MiB; images, archives and other binary files are described, not shown.', 'file',
     '{"type": "function", "function": {"name": "file_read", "description": "Read a text, HTML or PDF file of the workspace; HTML and PDF are given as plain text.\n\nUse it before editing a file and to look at what a command wrote. Long files come in parts: ask for the next with\nstart_line. Files up to 32 MiB; images, archives and other binary files are described, not shown.", "parameters": {"additionalProperties": false, "properties": {"path": {"description": "The file, relative to the workspace.", "type": "string"}, "start_line": {"default": 1, "description": "The first line to show, counted from 1.", "minimum": 1, "type": "integer"}, "max_lines": {"default": 400, "description": "Show at most so many lines.", "maximum": 5000, "minimum": 1, "type": "integer"}}, "required": ["path"], "type": "object"}}}',
-    'python', 'safe', 'pure', true, false, 60, 65536
+    'python', 'safe', 'pure', false, false, 60, 65536
   ),
   (
     'file_write', 'Escribir Archivo', 'Write a text file in the workspace, replacing what was there, or add to its end with append.
@@ -143,3 +143,14 @@ nothing that makes or alters tables. Messages, agents, files and who may do what
     'python', 'dangerous', 'keyed', true, true, 30, 16384, true
   )
 on conflict (name) do nothing;
+
+-- Where outward calls go: it belongs to the arguments, so it follows the code.
+update public.tools t
+set destination = d.destination
+from (
+  values
+  ('browser_navigate', 'url'),
+  ('db_execute', '=the database'),
+  ('web_search', '=the search engines')
+) as d (name, destination)
+where t.name = d.name and t.tenant_id is null and t.destination is distinct from d.destination;

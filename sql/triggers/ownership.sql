@@ -91,6 +91,18 @@ begin
   ) then
     raise exception using errcode = 'AR002', message = format('there is no task %s', new.parent_task_id);
   end if;
+  if new.spawn_id is not null and not exists (
+    select from public.tool_executions e where e.id = new.spawn_id and e.task_id = new.parent_task_id
+  ) then
+    raise exception using
+      errcode = 'AR002', message = format('task %s has no tool execution %s', new.parent_task_id, new.spawn_id);
+  end if;
+  if new.parent_task_id is not null and not new.tainted then
+    -- What it is told comes from there.
+    select private.is_tainted(p), case when private.is_tainted(p) then private.sources_of(p) else '[]' end
+    into new.tainted, new.taint_sources
+    from public.tasks p where p.id = new.parent_task_id;
+  end if;
   return new;
 end
 $$;

@@ -66,7 +66,8 @@ begin
     jsonb_strip_nulls(jsonb_build_object(
       'execution_id', new.id, 'tool', v_tool, 'status', new.status,
       'step', new.step, 'call_index', new.call_index, 'execution_time_ms', new.execution_time_ms,
-      'error_message', left(new.error_message, 500), 'approvals_needed', nullif(new.approvals_needed, 0)
+      'error_message', left(new.error_message, 500), 'approvals_needed', nullif(new.approvals_needed, 0),
+      'gated', case when new.status = 'awaiting_approval' and new.gate is not null then true end
     ))
   );
   return null;

@@ -18,6 +18,7 @@ declare
   v_retry_class text := 'unsafe';         -- after a crash: pure, idempotent and keyed run again, unsafe never
   v_taints boolean := true;               -- its output comes from outside
   v_outward boolean := true;              -- it sends data off the machine, spends, deletes or messages
+  v_destination text := null;             -- where it goes: arguments that say so, 'url' or 'to, cc'; or '=' and a fixed text
   v_timeout_seconds integer := 60;        -- 1 to 86400
   v_output_limit_bytes integer := 16384;  -- 256 to 131072; more goes to a file
   --------------------------------------------------------------------------------------------------------------------------
@@ -41,6 +42,10 @@ begin
       then format('v_retry_class %s is not pure, idempotent, keyed or unsafe', v_retry_class)
     when v_requires_confirmation is null or v_taints is null or v_outward is null
       then 'v_requires_confirmation, v_taints and v_outward are true or false'
+    when v_destination !~ '^(=.*[^[:space:]].*|[A-Za-z0-9_-]+( *, *[A-Za-z0-9_-]+)*)$' or length(v_destination) > 255
+      or (not starts_with(v_destination, '=')
+          and not (v_parameters -> 'properties') ?& regexp_split_to_array(v_destination, ' *, *'))
+      then format('v_destination %s is neither names of arguments nor = and a text', v_destination)
     when v_approvals_required is null or v_approvals_required not between 1 and 2
       then format('v_approvals_required %s is not 1 or 2', v_approvals_required)
     when v_timeout_seconds is null or v_timeout_seconds not between 1 and 86400
@@ -63,23 +68,24 @@ begin
   ));
   insert into public.tools (
     name, display_name, description, category, function_schema, implementation_type, implementation_code, is_enabled,
-    requires_confirmation, approvals_required, security_level, retry_class, taints, outward, timeout_seconds,
-    output_limit_bytes
+    requires_confirmation, approvals_required, security_level, retry_class, taints, outward, destination,
+    timeout_seconds, output_limit_bytes
   )
   values (
     v_name, v_display_name, v_description, v_category, v_schema, v_implementation_type, v_implementation_code, false,
-    v_requires_confirmation, v_approvals_required, v_security_level, v_retry_class, v_taints, v_outward, v_timeout_seconds, v_output_limit_bytes
+    v_requires_confirmation, v_approvals_required, v_security_level, v_retry_class, v_taints, v_outward,
+    v_destination, v_timeout_seconds, v_output_limit_bytes
   )
   on conflict (name) do update
   set (
     display_name, description, category, function_schema, implementation_type, implementation_code,
-    requires_confirmation, approvals_required, security_level, retry_class, taints, outward, timeout_seconds,
-    output_limit_bytes
+    requires_confirmation, approvals_required, security_level, retry_class, taints, outward, destination,
+    timeout_seconds, output_limit_bytes
   ) = (
     excluded.display_name, excluded.description, excluded.category, excluded.function_schema, excluded.implementation_type,
     excluded.implementation_code, excluded.requires_confirmation, excluded.approvals_required, excluded.security_level,
     excluded.retry_class,
-    excluded.taints, excluded.outward, excluded.timeout_seconds, excluded.output_limit_bytes
+    excluded.taints, excluded.outward, excluded.destination, excluded.timeout_seconds, excluded.output_limit_bytes
   );
   raise notice 'tool % is registered', v_name;
 end
