@@ -24,6 +24,10 @@ without the person, call message_ask. If something cannot be done, say so plainl
 result."""
 
 CUT_NOTE = "[Earlier messages of this conversation are left out here.]"
+RESULT_OWED = (
+    "That was no result. Call task_complete, and give it as `result` an object that fits the schema; if there is"
+    " nothing to be found, say so in the fields that allow it."
+)
 NOT_RUN = "This call was not run: the task ended first."
 
 
@@ -66,6 +70,8 @@ def render(
             if block is None
             else _render(block, pictures if block.task_id == task.id else NO_PICTURES)
         )
+    if task.result_schema and shown[-1].role == "assistant" and not shown[-1].tool_calls:
+        shown.append(ChatMessage(role="system", content=RESULT_OWED))
     if task.plan:
         shown.append(ChatMessage(role="system", content=_plan(task)))
     return shown

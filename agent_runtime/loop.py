@@ -18,9 +18,11 @@ import structlog
 from agent_runtime.config import Settings
 from agent_runtime.context import render
 from agent_runtime.db.store import Store
+from agent_runtime.db.task_children import TaskChildren
 from agent_runtime.db.task_database import TaskDatabase
 from agent_runtime.db.text import fit_message
 from agent_runtime.errors import (
+    ChildrenOpen,
     ContextTooLong,
     IllegalTransition,
     LimitReached,
@@ -31,12 +33,13 @@ from agent_runtime.errors import (
 from agent_runtime.files import FILE_LIMIT_BYTES, TaskFiles
 from agent_runtime.interrupt import Interrupt
 from agent_runtime.lease import LeaseGuard
-from agent_runtime.limits import Limits, check_repeats
+from agent_runtime.limits import Limits, check_repeats, check_results
 from agent_runtime.live_answers import AnswerFeed
 from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.shown_pictures import ShownPictures
 from agent_runtime.toolbox.connect.rows import RowTools
+from agent_runtime.toolbox.delegate.result_schema import with_result
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.fence import asked_of, fence
 from agent_runtime.toolbox.sandbox.choice import Sandbox
@@ -49,6 +52,8 @@ from agent_runtime.vault.guard import RunSecrets
 log = structlog.get_logger()
 
 CONTROL_CATEGORY = "control"
+COMPLETE = "task_complete"
+WORDS_ONLY = "words instead of a call of task_complete"
 HISTORY_FLOOR_MESSAGES = 8
 IN_DOUBT = (
     "The worker stopped while this call was running, and nobody knows whether it took effect. It was not run again. "
@@ -109,6 +114,11 @@ class Run:
         except _Paused:
             await self._keep_files()
             return Ending("waiting", reason="pause")
+        except ChildrenOpen as reason:
+            log.info("waits for children", reason=str(reason))
+            await self.sessions.close_all()
+            await self._keep_files()
+            return Ending("waiting", reason="children")
         except LimitReached:
             # What was done so far is kept.
             with suppress(StorageUnavailable):
@@ -135,6 +145,8 @@ class Run:
                 await self._keep_files()
                 return ending
             check_repeats(self._calls(), self.settings.max_repeats)
+            if self.context.task.result_schema:
+                check_results(self._misfits())
             limits.check(self.context.task.usage)
             await self._take_turn()
 
@@ -191,7 +203,7 @@ class Run:
     async def _ask(self) -> Turn:
         self._sees = await self.model.sees()
         limit = int(self.context.config.get("max_conversation_history") or 100)
-        tools = [tool.function_schema for tool in self._offered()]
+        tools = [self._schema(tool) for tool in self._offered()]
         while True:
             context = self.context
             pictures = self._pictures.of(context.executions, vision=self._sees)
@@ -296,6 +308,8 @@ class Run:
             earlier=self.context.executions,
             file_limit_bytes=int(self.context.config.get("file_upload_max_size") or FILE_LIMIT_BYTES),
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
+            children=TaskChildren(self.store, self.lease, execution.id),
+            result_schema=self.context.task.result_schema,
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)
         log.info("tool ended", tool=tool.name, status=outcome.status, milliseconds=outcome.execution_time_ms)
@@ -337,11 +351,15 @@ class Run:
             return None
         last = turns[-1]
         for effect in self._effects("complete", last):
-            return Ending("completed", result={"answer": effect["answer"], "files": effect.get("files", [])})
+            result = {"answer": effect["answer"], "files": effect.get("files", [])}
+            # Without a schema there is none, and the row says nothing of it.
+            return Ending("completed", result=result | ({"result": given} if (given := effect.get("result")) else {}))
         if self._effects("ask", last):
             return Ending("waiting", reason="answer")
         if last.tool_calls:
             return None
+        if last.content.strip() and self.context.task.result_schema:
+            return None  # words are no result: the model is told, in what it is shown next
         if last.content.strip():
             # A model that has nothing more to do and says so in words has completed the task.
             return Ending("completed", result={"answer": last.content, "files": []})
@@ -364,6 +382,16 @@ class Run:
     def _effects(self, kind: str, turn: Message) -> list[dict[str, Any]]:
         outputs = [call.output_result or {} for call in self.context.executions if call.message_id == turn.id]
         return [output["effect"] for output in outputs if (output.get("effect") or {}).get("kind") == kind]
+
+    def _misfits(self) -> list[str]:
+        """Why each end that the model gave to a task with a result schema was none."""
+        calls = (call for call in self.context.executions if call.tool_name == COMPLETE and call.status == "failed")
+        turns = (turn for turn in self._own_messages() if turn.role == "assistant" and not turn.tool_calls)
+        return [*(call.error_message or "" for call in calls), *(WORDS_ONLY for turn in turns if turn.content.strip())]
+
+    def _schema(self, tool: ToolRow) -> dict[str, Any]:
+        schema = self.context.task.result_schema
+        return with_result(tool.function_schema, schema) if schema and tool.name == COMPLETE else tool.function_schema
 
     def _offered(self) -> list[ToolRow]:
         return [row for row in self.context.tools if self.tools.get(row)]

@@ -56,6 +56,11 @@ class Task(_Row):
     result: dict[str, Any] | None = None
     error_message: str | None = None
     started_at: Time | None = None
+    parent_task_id: UUID | None = None
+    spawn_item: int | None = None
+    """Which item of its parent's call it works on."""
+    result_schema: dict[str, Any] | None = None
+    """What its result has to fit."""
 
 
 class Agent(_Row):
@@ -116,6 +121,7 @@ class Execution(_Row):
     input_parameters: dict[str, Any]
     output_result: dict[str, Any] | None = None
     status: ExecutionStatus
+    error_message: str | None = None
     approvals_needed: int = 0
     step: int
     call_index: int

@@ -25,6 +25,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/messages.sql
 \ir schema/tools.sql
 \ir schema/tool_executions.sql
+\ir schema/children.sql
 \ir schema/files.sql
 \ir schema/system_config.sql
 \ir schema/task_events.sql
@@ -45,6 +46,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/config.sql
 \ir functions/json.sql
 \ir functions/ledger.sql
+\ir functions/children.sql
 \ir functions/worker_life.sql
 \ir functions/worker_claim.sql
 \ir functions/worker_steps.sql
@@ -87,6 +89,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/timeline.sql
 \ir triggers/notify.sql
 \ir triggers/usage.sql
+\ir triggers/children.sql
 \ir triggers/audit.sql
 \ir triggers/realtime.sql
 
@@ -125,6 +128,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/screens.sql
 \ir policies/health.sql
 \ir policies/live.sql
+\ir policies/children.sql
 \ir policies/realtime.sql
 
 \ir seed/system_config.sql

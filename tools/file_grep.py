@@ -38,7 +38,7 @@ class Arguments(BaseModel):
         return value
 
 
-@tool(display_name="Search in files", category="file", retry_class="pure", taints=True)
+@tool(display_name="Search in files", category="file", retry_class="pure")
 async def file_grep(arguments: Arguments, context: ToolContext) -> ToolResult:
     """Find lines in files of the workspace by a regular expression, with the file and line of each.
 

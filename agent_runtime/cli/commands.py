@@ -6,6 +6,7 @@ from agent_runtime.cli import access as access
 from agent_runtime.cli import agents as agents
 from agent_runtime.cli import approvals as approvals
 from agent_runtime.cli import audit as audit
+from agent_runtime.cli import children as children
 from agent_runtime.cli import config as config
 from agent_runtime.cli import db as db
 from agent_runtime.cli import decide as decide

@@ -22,6 +22,7 @@ from agent_runtime.person.members import Members
 from agent_runtime.person.platform import Platform
 from agent_runtime.person.records import (
     AgentRow,
+    ChildRow,
     EventRow,
     ExecutionRow,
     FileRow,
@@ -211,6 +212,21 @@ class Person:
     async def resume(self, task_id: UUID) -> TaskRow:
         """Let a paused task go on. Raises `NotFound`, `IllegalTransition`, `Denied`."""
         return TaskRow.model_validate(await self._call("resume_task", {"p_task": str(task_id)}))
+
+    async def children(self, task_id: UUID) -> list[ChildRow]:
+        """The tasks that a task spawned, in the order in which they were made; those tried again are there twice."""
+        query = self._supabase.table("tasks").select("*").eq("parent_task_id", str(task_id))
+        rows = await self._ask(query.not_.is_("spawn_id", "null").order("created_at").order("id").limit(_AT_ONCE))
+        return [ChildRow.model_validate(row) for row in rows]
+
+    async def retry_children(self, task_id: UUID, spawn: int | None = None, items: Sequence[int] | None = None) -> int:
+        """Try failed items of a task's call of spawn_tasks again, each as a new task; how many. `spawn` numbers the
+        task's calls from 1, the last if left out; `items` are theirs, all that failed if left out.
+
+        Raises `NotFound`, `InvalidInput`, `IllegalTransition`.
+        """
+        asked = {"p_task": str(task_id), "p_spawn": spawn, "p_items": list(items) if items else None}
+        return int(await self._call("retry_children", asked))
 
     # -- calls that need a person ----------------------------------------------------------------------------------
 

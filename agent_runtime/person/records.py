@@ -56,6 +56,20 @@ class TaskRow(_Row):
         return answer if isinstance(answer, str) else None
 
 
+class ChildRow(TaskRow):
+    """A task that another one spawned: `spawn_item` of the call `spawn_id`. Several of one item: it was tried again."""
+
+    spawn_id: UUID
+    spawn_item: int
+
+
+def newest_of_items(children: Iterable[ChildRow]) -> list[ChildRow]:
+    """Of each item the task that counts, by call and item; `children` in the order in which they were made."""
+    newest = {(row.spawn_id, row.spawn_item): row for row in children}
+    calls = list(dict.fromkeys(row.spawn_id for row in newest.values()))
+    return sorted(newest.values(), key=lambda row: (calls.index(row.spawn_id), row.spawn_item))
+
+
 class OverviewRow(_Row):
     """A row of `task_overview`: a task as a list shows it."""
 
@@ -85,6 +99,13 @@ class OverviewRow(_Row):
     error_message: str | None = None
     approvals_waiting: int = 0
     files_count: int = 0
+    parent_task_id: UUID | None = None
+    spawn_item: int | None = None
+    children_count: int = 0
+    """Items that it gave away by spawn_tasks."""
+    children_completed: int = 0
+    children_waiting: int = 0
+    """Tasks of these that wait for a person."""
 
 
 class EventRow(_Row):

@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from agent_runtime.errors import DatabaseUnavailable, LeaseLost, ToolRefused
+from agent_runtime.errors import ChildrenOpen, DatabaseUnavailable, LeaseLost, ToolRefused
 from agent_runtime.toolbox.connect.schema import check_values
 from agent_runtime.toolbox.output import clean, clean_data, fit, legible
 from agent_runtime.toolbox.pictures import prepare_pictures
@@ -47,14 +47,14 @@ async def execute(
     and the output within `context.output_limit_bytes`.
 
     Never raises for what a tool does; a failure is an outcome. Being cancelled stops the tool and goes on upwards, and
-    so do `LeaseLost` and `DatabaseUnavailable`, which end the run.
+    so do `LeaseLost`, `DatabaseUnavailable` and `ChildrenOpen`, which end the run.
     """
     started = time.monotonic()
     try:
         result = await _run(tool, arguments, context)
     except ToolRefused as refusal:
         result = ToolResult(content=str(refusal), failed=True)
-    except (LeaseLost, DatabaseUnavailable):
+    except (LeaseLost, DatabaseUnavailable, ChildrenOpen):
         # Of the run, not of the call.
         raise
     except Exception as error:

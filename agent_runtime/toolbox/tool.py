@@ -26,6 +26,7 @@ from agent_runtime.toolbox.web.egress import EgressGuard
 if TYPE_CHECKING:
     from agent_runtime.records import Execution
     from agent_runtime.toolbox.database import Database
+    from agent_runtime.toolbox.delegate.children import Children
     from agent_runtime.toolbox.sandbox.choice import Sandbox
     from agent_runtime.toolbox.workspace import Workspace
 
@@ -68,6 +69,8 @@ class Complete(BaseModel):
     kind: Literal["complete"] = "complete"
     answer: str
     files: list[str] = Field(default_factory=list)
+    result: dict[str, Any] | None = None
+    """What fits the task's result schema, where it has one."""
 
 
 Effect = Annotated[PlanSet | PlanAdvance | Notify | Ask | Complete, Field(discriminator="kind")]
@@ -116,6 +119,10 @@ class ToolContext:
     """What a file that a tool brings may have at most: `file_upload_max_size` of the configuration."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
+    children: Children | None = None
+    """The tasks that the call spawns; None where there is no database."""
+    result_schema: dict[str, Any] | None = None
+    """What the task's result has to fit, where another task spawned it."""
 
     @property
     def network(self) -> EgressGuard | None:

@@ -31,6 +31,7 @@ begin
       where t.is_enabled
         and (t.tenant_id is null or t.tenant_id = v_task.tenant_id)
         and (t.category = 'control' or t.name = any (v_agent.tools_enabled) or t.id = private.trial_tool(p_task))
+        and (t.category <> 'delegate' or private.may_spawn(v_task))
     ),
     'messages', private.messages_after(v_task.conversation_id, 0),
     'executions', (
@@ -248,6 +249,9 @@ begin
   end if;
   if v_execution.status = 'running' and v_execution.started_at >= p_task.claimed_at then
     return v_execution;  -- started by this very run: the answer was lost on its way
+  end if;
+  if v_execution.status = 'running' and v_execution.output_result ? 'spawn_id' then
+    return v_execution;  -- it waited for its children: the same call goes on
   end if;
   v_gate := private.gate_at_start(p_task, v_tool, v_execution);
   if v_gate is not null then

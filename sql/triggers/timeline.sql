@@ -15,7 +15,9 @@ begin
       new.id, new.conversation_id, new.tenant_id, 'task.status',
       jsonb_strip_nulls(jsonb_build_object(
         'status', new.status, 'previous', old.status, 'wait_reason', new.wait_reason, 'worker_id', new.worker_id,
-        'attempts', new.attempts, 'error_message', new.error_message, 'run_after', new.run_after
+        'attempts', new.attempts, 'error_message', new.error_message,
+        -- Of one that waits it is until when it waits.
+        'run_after', case when new.status <> 'waiting' then new.run_after end
       ))
     );
   end if;

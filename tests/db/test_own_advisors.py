@@ -27,6 +27,7 @@ DEFINERS_OF_PEOPLE = {
     "answer_task": "appends a message and wakes the task; asks private.ask_of_task or that the task is the caller's",
     "decide_execution": "writes a decision, which nobody may insert; asks who the caller is to the task",
     "settle_execution": "the same for a call in doubt",
+    "retry_children": "makes tasks of spawned ones that failed; asks that their parent is the caller's",
     "vault_slot": "says which row of the caller's own a credential has; whose it is follows from who asks",
     "vault_put": "writes a sealed credential, which nobody may insert, into a row of the caller's own",
     "vault_remove": "removes one of the caller's own",

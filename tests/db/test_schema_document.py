@@ -32,7 +32,8 @@ ADDED_COLUMNS = {
     "messages": "tenant_id task_id seq owner_id",
     "tasks": "tenant_id user_id agent_id parent_task_id plan run_after attempts max_attempts lease_token"
     " lease_expires_at worker_id wait_reason cancel_requested_at pause_requested_at idempotency_key limits usage"
-    " tainted claimed_at active_seconds retries last_release search taint_sources",
+    " tainted claimed_at active_seconds retries last_release search taint_sources spawn_id"
+    " spawn_item result_schema",
     "tools": "tenant_id retry_class taints outward timeout_seconds output_limit_bytes prompt_injection response_guide"
     " config approvals_required destination",
     "tool_executions": "tenant_id tool_call_id step call_index input_digest approval_expires_at decided_by decided_at"

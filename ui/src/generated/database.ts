@@ -532,7 +532,7 @@ export type Database = {
           last_release: string | null
           lease_expires_at: string | null
           lease_token: string | null
-          /** steps, tool_calls, wall_seconds, model_tokens, output_tokens, output_bytes; the tightest of the tenant's, the agent's and these holds. */
+          /** steps, tool_calls, wall_seconds, model_tokens, output_tokens, output_bytes, child_tasks, child_tasks_at_once, child_depth; the tightest of the tenant's, the agent's and these holds. */
           limits: Json
           max_attempts: number
           parent_task_id: string | null
@@ -542,12 +542,18 @@ export type Database = {
           priority: number
           progress_percentage: number
           result: Json | null
+          /** JSON schema of the result that task_complete has to give. */
+          result_schema: Json | null
           /** How often in a row it was given back because a service stayed away; a recorded turn sets it to 0. */
           retries: number
-          /** Not claimable before this time; cleared when it comes. */
+          /** Not claimable before this time; of a task that waits for children, until when it waits. Cleared when it comes. */
           run_after: string | null
           /** Title and description for full-text search, in Spanish and English. */
           search: string | null
+          /** The call of spawn_tasks whose child it is, also where the item was tried again. */
+          spawn_id: string | null
+          /** Which item of that call it works on, from 1; the newest task of an item is the one that counts. */
+          spawn_item: number | null
           started_at: string | null
           status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
           /** What it has read from outside: [{"source", "tool", "step"}], the first 50; an uploaded file has neither tool nor step. */
@@ -558,7 +564,7 @@ export type Database = {
           title: string
           total_phases: number
           updated_at: string
-          /** steps, tool_calls, prompt_tokens, output_tokens, model_seconds, tool_seconds, output_bytes. Sums of audited rows, not audited again. */
+          /** steps, tool_calls, prompt_tokens, output_tokens, model_seconds, tool_seconds, output_bytes; children: the same of its children. Sums of audited rows, not audited again. */
           usage: Json
           user_id: string
           wait_reason: 'answer' | 'approval' | 'doubt' | 'children' | 'schedule' | null
@@ -589,9 +595,12 @@ export type Database = {
           priority?: number
           progress_percentage?: number
           result?: Json | null
+          result_schema?: Json | null
           retries?: number
           run_after?: string | null
           search?: string | null
+          spawn_id?: string | null
+          spawn_item?: number | null
           started_at?: string | null
           status?: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
           taint_sources?: Json
@@ -630,9 +639,12 @@ export type Database = {
           priority?: number
           progress_percentage?: number
           result?: Json | null
+          result_schema?: Json | null
           retries?: number
           run_after?: string | null
           search?: string | null
+          spawn_id?: string | null
+          spawn_item?: number | null
           started_at?: string | null
           status?: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
           taint_sources?: Json
@@ -666,6 +678,13 @@ export type Database = {
             columns: ['parent_task_id']
             isOneToOne: false
             referencedRelation: 'tasks'
+            referencedColumns: ['id']
+          },
+          {
+            foreignKeyName: 'tasks_spawn_id_fkey'
+            columns: ['spawn_id']
+            isOneToOne: false
+            referencedRelation: 'tool_executions'
             referencedColumns: ['id']
           },
           {
@@ -958,6 +977,10 @@ export type Database = {
           agent_name: string | null
           approvals_waiting: number | null
           cancel_requested_at: string | null
+          children_completed: number | null
+          /** Items of its calls of spawn_tasks; children_completed: those with a result; children_waiting: tasks of these that wait for a person. */
+          children_count: number | null
+          children_waiting: number | null
           completed_at: string | null
           conversation_id: string
           created_at: string
@@ -968,12 +991,15 @@ export type Database = {
           id: string
           is_mine: boolean | null
           owner_name: string | null
+          parent_task_id: string | null
           pause_requested_at: string | null
           phase_title: string | null
           priority: number
           progress_percentage: number
-          /** Not claimable before this time; cleared when it comes. */
+          /** Not claimable before this time; of a task that waits for children, until when it waits. Cleared when it comes. */
           run_after: string | null
+          /** Which item of that call it works on, from 1; the newest task of an item is the one that counts. */
+          spawn_item: number | null
           started_at: string | null
           status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
           tenant_id: string
@@ -1195,6 +1221,15 @@ export type Database = {
           p_task: string
         }
         Returns: Database['public']['Tables']['tasks']['Row']
+      }
+      /** Tries failed and cancelled items of a call of spawn_tasks again, all or those named, each as a new task; how many. p_spawn numbers the task's calls from 1; the last one if left out. Security definer, since it makes tasks; it lets only the task's owner do so. */
+      retry_children: {
+        Args: {
+          p_task: string
+          p_spawn?: number | null
+          p_items?: number[] | null
+        }
+        Returns: number
       }
       /** An admin takes an invitation back that nobody has accepted yet. */
       revoke_invitation: {

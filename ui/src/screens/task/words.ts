@@ -28,6 +28,8 @@ const KNOWN = [
   'browser_download',
   'db_query',
   'db_execute',
+  'spawn_tasks',
+  'retry_tasks',
   'plan_set',
   'plan_advance',
   'message_notify',
@@ -76,6 +78,8 @@ export function objectOf(
     case 'browser_navigate':
     case 'browser_download':
       return of('url').replace(/^https?:\/\//, '')
+    case 'spawn_tasks':
+      return Array.isArray(args?.items) ? t('call.tasks', { count: args.items.length }) : ''
     default:
       return ''
   }
@@ -87,6 +91,7 @@ export function detailOf(tool: string, args: Record<string, unknown> | undefined
   const of = (key: string) => (typeof args[key] === 'string' ? oneLine(args[key], 300) : '')
   if (tool === 'shell_exec') return of('command')
   if (tool === 'db_query' || tool === 'db_execute') return of('sql')
+  if (tool === 'spawn_tasks') return of('instructions')
   return isKnown(tool) ? '' : argumentsText(args)
 }
 

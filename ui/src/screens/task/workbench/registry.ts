@@ -8,6 +8,7 @@ const Page = lazy(() => import('./page'))
 const Found = lazy(() => import('./found'))
 const Answered = lazy(() => import('./answered'))
 const Rows = lazy(() => import('./table_rows'))
+const Children = lazy(() => import('./children'))
 const Note = lazy(() => import('./note'))
 export const Anything = lazy(() => import('./anything'))
 
@@ -36,6 +37,8 @@ const BY_TOOL = new Map<string, View>([
   ['browser_download', Page],
   ['db_query', Rows],
   ['db_execute', Rows],
+  ['spawn_tasks', Children],
+  ['retry_tasks', Children],
   ['message_ask', Note],
   ['message_notify', Note],
   ['plan_set', Note],
