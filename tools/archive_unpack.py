@@ -27,9 +27,7 @@ class Arguments(BaseModel):
     replace: bool = Field(default=False, description="Write over files that are there already.")
 
 
-@tool(
-    display_name="Unpack an archive", category="file", security_level="moderate", retry_class="idempotent"
-)
+@tool(display_name="Unpack an archive", category="file", security_level="moderate", retry_class="idempotent")
 async def archive_unpack(arguments: Arguments, context: ToolContext) -> ToolResult:
     """Unpack a zip, tar, tar.gz, tar.bz2, tar.xz, gz, bz2 or xz file, or save the attachments of a mail (.eml, .msg).
 

@@ -45,14 +45,14 @@ async def file_read(arguments: Arguments, context: ToolContext) -> ToolResult:
     content = await asyncio.to_thread(context.workspace.read_bytes, path)
     sources = [f"file {path}"]
     if is_picture(content):
-        data = {"kind": "picture", "size_bytes": len(content)}
+        data: dict[str, Any] = {"kind": "picture", "size_bytes": len(content)}
         return ToolResult(content=f"{path} is a picture", data=data, images=[path], sources=sources)
     document = await parse_document(path, content, arguments.part) if is_document(path, content) else None
     if document is None and is_archive(content):
         return await _listing(path, content, context, sources)
     if document is None:
         document = await read_document(path, content, arguments.part)
-    data: dict[str, Any] = {"kind": document.kind, "encoding": document.encoding, "size_bytes": len(content)}
+    data = {"kind": document.kind, "encoding": document.encoding, "size_bytes": len(content)}
     # By which an upload is told from what a step wrote: the addresses in it are somebody else's.
     data["sha256"] = hashlib.sha256(content).hexdigest()
     part = await asyncio.to_thread(

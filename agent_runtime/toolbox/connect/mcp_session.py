@@ -142,13 +142,14 @@ class McpSession:
             return over_http(
                 str(connection.url), connection.headers, context.egress.allowing(connection.allow_hosts), flow
             )
+        granted = connection.network and context.agent_network
         folder = context.workspace.root if connection.workspace else held.enter_context(private_folder())
         try:
             self._running = await context.sandbox.start(
                 connection.command or [],
                 workspace=folder,
                 environment=connection.environment,
-                network=connection.network,
+                network=context.egress.allowing(connection.allow_hosts) if granted else None,
             )
         except OSError as error:
             raise ToolRefused(f"the server {self._server} could not be started: {error.strerror}") from None
