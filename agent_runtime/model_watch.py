@@ -1,6 +1,6 @@
-"""What a worker knows of its model server and where it runs commands, told to the database: when it starts, when it changes, and now and then.
+"""What a worker knows of its model server, told to the database: at its start, when it changes, and now and then.
 
-So that a screen can say why nothing moves, without reaching the model server itself.
+Its sandbox is told with it. So a screen can say why nothing moves without reaching the model server itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Health = dict[str, Any]
 async def watch_model(
     store: Store, settings: Settings, look_seconds: float = LOOK_SECONDS, sandbox: str | None = None
 ) -> None:
-    """Look and tell for ever, the name of the sandbox with it. Nothing that goes wrong here keeps a worker from its work.
+    """Look and tell for ever, the sandbox's name with it. Nothing that goes wrong here keeps a worker from its work.
 
     Returns at once where the database is of a release that does not listen.
     """
@@ -66,7 +66,7 @@ def open_client() -> httpx.AsyncClient:
 
 
 async def look_at(client: httpx.AsyncClient, url: str, model: str | None) -> Health:
-    """What `worker_report` takes: `{"model_url", "reachable", "version", "stand_in", "models", "model", "error"}`, without "sandbox"."""
+    """For `worker_report`: `{"model_url", "reachable", "version", "stand_in", "models", "model", "error"}`."""
     health: Health = {
         "model_url": without_credentials(url),
         "reachable": False,
