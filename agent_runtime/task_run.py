@@ -69,6 +69,11 @@ class TaskRunner:
         self._keys = Keyring.of(settings)
         self._own_secrets = own_secrets(settings)
 
+    @property
+    def sandbox_name(self) -> str:
+        """Where commands run; `none` for no sandbox at all."""
+        return self._sandbox.name
+
     async def run(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         """Run to the end, and write the end down. Never raises for what a task does; when `interrupt` stops it, the
         reason decides: `cancelled` settles, `shutdown` releases, `lost` writes nothing."""

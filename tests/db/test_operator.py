@@ -373,6 +373,14 @@ def test_a_workers_report_shows_as_health(connection: Connection, people: People
         assert health(people.dan)["workers"][0]["problem"] == problem
         assert health(people.bob)["model"]["problem"] == problem
 
+    # Said every thirty seconds, on record once.
+    for sandbox in ("none", "none", "bubblewrap"):
+        report(reachable=True, models=["llama3:latest"], model="llama3", sandbox=sandbox)
+        expected = "unsandboxed" if sandbox == "none" else None
+        assert health(people.bob)["workers"][0].get("problem") == expected
+    unsandboxed = "select count(*) from public.audit_logs where action = 'worker.unsandboxed'"
+    assert value(connection, unsandboxed) == 1
+
     connection.execute("update public.workers set heartbeat_at = now() - interval '5 minutes'")
     connection.execute(
         "update public.tasks set lease_expires_at = now() - interval '5 minutes' where status = 'running'"

@@ -147,6 +147,8 @@ ATTEMPTS = {
     "the worker's descriptors (pidfd_getfd)": "escaped = call(438, os.pidfd_open(worker), 1, 0)",
     "a signal to the worker": "os.kill(worker, 0); escaped = True",
     "limits of the worker": "resource.prlimit(worker, resource.RLIMIT_NOFILE, (64, 64)); escaped = True",
+    "priority of the worker": "os.setpriority(os.PRIO_PROCESS, worker, 19); escaped = True",
+    "cores of the worker": "os.sched_setaffinity(worker, {0}); escaped = True",
     "a better place in the queue": "os.nice(-10); escaped = True",
     "rights by setuid": "os.setuid(0); escaped = True",
     "capabilities by capset": """

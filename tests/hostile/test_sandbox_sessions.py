@@ -127,6 +127,22 @@ async def test_a_start_that_is_cancelled_leaves_nothing(sandbox: Sandbox, worksp
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
 
 
+async def test_a_killed_launcher_is_started_again_and_takes_nothing_along(
+    sandbox: Sandbox, workspace: Workspace
+) -> None:
+    running = await sandbox.start(["cat"], workspace=workspace.root)
+    await running.write(b"before\n")
+    await _until(running, b"before")
+    (launcher,) = (pid for pid in _marked("launcher.serve") if _parent(pid) == os.getpid())
+    os.kill(launcher, signal.SIGKILL)
+    os.waitid(os.P_PID, launcher, os.WEXITED | os.WNOWAIT)
+    result = await sandbox.run(["echo", "again"], workspace=workspace.root, timeout_seconds=20)
+    assert result.stdout == "again\n"
+    await running.write(b"after\n")
+    await _until(running, b"after")
+    await running.close()
+
+
 async def test_where_no_sandbox_works_nothing_starts(workspace: Workspace) -> None:
     with pytest.raises(ToolRefused, match="install bubblewrap"):
         await Refused("no reason").start(["true"], workspace=workspace.root)
@@ -152,3 +168,11 @@ def _marked(mark: str) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def _parent(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:")))

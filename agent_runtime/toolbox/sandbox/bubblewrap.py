@@ -92,13 +92,9 @@ class Bubblewrap(Enclosure):
     def _bwrap(self, workspace: Path, way: list[str] | None) -> list[str]:
         size = str(self._limits.temporary_bytes)
         return [
-            shutil.which("bwrap") or "bwrap",
-            *_namespaces(),
             *_system(),
-            *("--proc", "/proc", "--dev", "/dev"),
             *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),  # noqa: S108
             *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),  # noqa: S108
-            *_bind_each(interpreter_folders()),
             *(way or ()),
             *("--bind", str(workspace), SANDBOX_PATH),
             # What is left of the root and of /dev lives in memory and would have no size limit.
@@ -118,8 +114,10 @@ def _namespaces() -> list[str]:
     return [*options, "--disable-userns"] if _version() >= (0, 8) else options
 
 
-def _system() -> list[str]:
-    options = ["--ro-bind", "/usr", "/usr"]
+@functools.cache
+def _system() -> tuple[str, ...]:
+    """What is the same for each command."""
+    options = [shutil.which("bwrap") or "bwrap", *_namespaces(), "--ro-bind", "/usr", "/usr"]
     for folder in map(Path, _SYSTEM_FOLDERS):
         if folder.is_symlink():
             options += ["--symlink", str(folder.readlink()), str(folder)]
@@ -128,14 +126,18 @@ def _system() -> list[str]:
     options += _bind_each([Path("/etc", name) for name in _ETC if Path("/etc", name).exists()])
     for own in sorted(Path(__file__).with_name("etc").iterdir()):
         options += ["--ro-bind", str(own), f"/etc/{own.name}"]
-    return options
+    options += ["--proc", "/proc", "--dev", "/dev", *_bind_each(interpreter_folders())]
+    return tuple(options)
 
 
 def _bind_each(paths: Sequence[Path]) -> list[str]:
-    options = []
+    options: list[str] = []
+    opened: set[Path] = set()
     for path in paths:
         for folder in reversed(path.parents[:-1]):
-            options += _open_folder(str(folder))
+            if folder not in opened:
+                options += _open_folder(str(folder))
+                opened.add(folder)
         options += ["--ro-bind", str(path), str(path)]
     return options
 

@@ -17,9 +17,11 @@ from agent_runtime.toolbox.sandbox.processes import CommandResult
 from agent_runtime.toolbox.sandbox.running import Running
 from agent_runtime.toolbox.web.egress import EgressGuard
 
+INSTALL = (
+    "install bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), use Linux 5.13 or newer with Landlock"
+)
 REMEDY = (
-    "install bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), use Linux 5.13 or newer with Landlock, "
-    "or set AGENT_RUNTIME_ALLOW_UNSANDBOXED=true if every task and model may do what this account may do"
+    f"{INSTALL}, or set AGENT_RUNTIME_ALLOW_UNSANDBOXED=true if every task and model may do what this account may do"
 )
 
 

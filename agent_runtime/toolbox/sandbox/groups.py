@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from uuid import uuid4
 from agent_runtime.toolbox.sandbox.launch import CommandLimits
 
 _PREFIX = "agent-runtime-command-"
+_NEW_SECONDS = 60
 _CONTROLLERS = {"memory", "pids", "cpu"}
 
 
@@ -105,10 +107,11 @@ def _own_folder() -> Path | None:
 
 
 def _remove_left_over(folder: Path) -> None:
-    # What a worker that was killed left; a group in use cannot be removed.
+    # What a worker that was killed left. A group in use cannot be removed; a new one may not be in use yet.
     for group in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            group.rmdir()
+            if time.time() - group.stat().st_mtime > _NEW_SECONDS:
+                group.rmdir()
 
 
 def _lines(path: str) -> list[str]:

@@ -76,6 +76,7 @@ class Landlock(Enclosure):
                 environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
                 landlock=_rules(command.workspace, home),
                 forbidden=[*DANGEROUS_CALLS, *_SHARED_BY_ALL],
+                others_visible=True,
                 uid=sandbox_uid(),
                 group=walls.enter_context(self._groups.group()) if self._groups else None,
                 terminal=command.pty,

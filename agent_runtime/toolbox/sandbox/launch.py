@@ -67,6 +67,8 @@ class Launch:
     """Lists of paths (`read`, `write`, `devices`, `terminals`) and the flag `network`, which leaves TCP open."""
     forbidden: list[str] = field(default_factory=list)
     """System calls, by the names in launcher/calls.py."""
+    others_visible: bool = False
+    """There are processes of the same id that are not its own: it may not change their limits and priorities."""
     uid: int | None = None
     gid: int = SANDBOX_GID
     group: str | None = None
@@ -102,10 +104,10 @@ def _threads_of(uid: int) -> int:
     if sys.platform != "linux":
         return 0
     count = 0
-    for folder in os.scandir("/proc"):
+    for name in os.listdir("/proc"):  # noqa: PTH208 - this is done before each command
         try:
-            if folder.name.isdigit() and folder.stat().st_uid == uid:
-                count += sum(1 for _ in os.scandir(f"{folder.path}/task"))
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:  # noqa: PTH116
+                count += len(os.listdir(f"/proc/{name}/task"))  # noqa: PTH208
         except OSError:
             continue
     return count

@@ -44,7 +44,7 @@ def become(spec: dict[str, Any]) -> NoReturn:
         kernel.prctl(_NO_NEW_PRIVILEGES, 1)
         if ruleset is not None:
             restrict_to(ruleset)
-        forbid_calls(spec["forbidden"])
+        forbid_calls(spec["forbidden"], others=spec["others_visible"])
     if spec["relay"] is not None:
         start_relay(spec["relay"])
     _execute(spec["argv"], spec["environment"])

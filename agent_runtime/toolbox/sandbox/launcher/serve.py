@@ -7,6 +7,7 @@ for each command would cost more than the sandbox itself. This process ends when
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -29,6 +30,9 @@ def main() -> None:
     # Whatever started the worker may have left it descriptors; no command is to have them.
     os.closerange(4, os.sysconf("SC_OPEN_MAX"))
     worker = socket.socket(fileno=3)
+    # The collector would write into memory that all the children share, and each would copy it.
+    gc.disable()
+    gc.freeze()
     while True:
         flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
         asked, descriptors, _, _ = socket.recv_fds(worker, 1, _DESCRIPTORS, flags)

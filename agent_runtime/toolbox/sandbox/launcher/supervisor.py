@@ -29,8 +29,8 @@ def supervise(descriptors: list[int]) -> NoReturn:
     code = 125
     control = socket.socket(fileno=descriptors[4])
     try:
-        with open(descriptors[0]) as file:  # noqa: PTH123
-            spec: dict[str, Any] = json.load(file)
+        with open(descriptors[0], "rb", buffering=0) as file:  # noqa: PTH123
+            spec: dict[str, Any] = json.loads(file.read())
         for target, descriptor in enumerate(descriptors[1:4]):
             os.dup2(descriptor, target)
             os.close(descriptor)
