@@ -239,11 +239,20 @@ begin
   if p_tool.outward then
     -- Our own tools that read from known addresses; but not from where the agent may write without asking, and read it back.
     return p_tool.taints and p_tool.tenant_id is null and p_tool.implementation_type in ('python', 'builtin')
-      and p_tool.destination is not null
-      and (starts_with(p_tool.destination, '=') or not exists (
-        select from unnest(private.destinations(p_tool, p_execution.input_parameters)) d (destination)
-        where private.permits_outward(p_permissions, null, d.destination, '{}', p_words)
-      ));
+      and p_tool.implementation_code is null and p_tool.destination is not null
+      and not case
+        when starts_with(p_tool.destination, '=') then exists (
+          select from public.tool_executions w
+          join public.tools o on o.id = w.tool_id
+          where w.task_id = p_task.id and o.outward and o.retry_class <> 'pure' and w.approvals_needed = 0
+            and w.approval_used_at is null and w.status not in ('pending', 'denied', 'cancelled')
+            and w.started_at < p_execution.completed_at
+        )
+        else exists (
+          select from unnest(private.destinations(p_tool, p_execution.input_parameters)) d (destination)
+          where private.permits_outward(p_permissions, null, d.destination, '{}', p_words)
+        )
+      end;
   end if;
   -- A file as the person gave it, by the digest of what was read.
   return exists (

@@ -382,6 +382,18 @@ def test_what_can_be_written_without_asking_is_not_believed_when_it_is_read_back
     assert free(connection, task, "probe_page", url="https://other.example/x")
     permit(connection, {"tool": "probe_mail", "destination": "wiki.example"})
     assert not free(connection, task, "probe_page", url="https://other.example/x")
+    # What can be written to a place that is fixed, nobody knows: what is read after something was sent does not count.
+    found = "https://found.example/{}"
+    for step, call in (
+        (2, tool_call("probe_search", query="x")),
+        (3, tool_call("probe_mail", to="https://wiki.example/")),
+        (4, tool_call("probe_search", query="y")),
+    ):
+        (execution,) = record_turn(connection, task, step, call)["executions"]
+        start(connection, task, execution["id"])
+        told(connection, task, execution["id"], {"content": found.format(step)})
+    assert free(connection, task, "probe_page", url=found.format(2))
+    assert not free(connection, task, "probe_page", url=found.format(4))
 
 
 def test_reading_is_judged_by_what_was_known_when_it_was_asked_for(connection: Connection, task: Row) -> None:

@@ -100,6 +100,11 @@ def live_through_everything(connection: Connection, alice: uuid.UUID) -> None:
     (task,) = runs.claim(connection)
     runs.release(connection, task, delay_seconds=0, reason="The worker stops.")
     (task,) = runs.claim(connection)
+    # It has read something from outside, and would send something there.
+    connection.execute("update public.tasks set tainted = true where id = %s", [task["id"]])
+    connection.execute("update public.tools set outward = true where name = 'probe'")
+    runs.record_turn(connection, task, 7, runs.tool_call("probe"))
+    connection.execute("update public.tools set outward = false where name = 'probe'")
     say(connection, alice, task, {"step": {"not": "a number"}})
     control.cancel(connection, alice, task)
     runs.settle(connection, task, "cancelled")
