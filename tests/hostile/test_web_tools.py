@@ -12,6 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox import ToolContext
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
@@ -19,6 +22,8 @@ from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.web.body import decoded
 from agent_runtime.toolbox.web.egress import EgressGuard
+from agent_runtime.toolbox.web.egress_proxy import kept_proxy
+from agent_runtime.toolbox.web.searching import Question, ask_engine
 from agent_runtime.toolbox.workspace import Workspace
 from tests.hostile.site import certificate, site
 
@@ -260,6 +265,23 @@ async def test_a_search_asks_one_engine_after_the_other_until_one_answers(tmp_pa
         ours.pages = {}
         nothing = await caller(tmp_path / "w", config=config)("web_search", query="row-level security")
         assert (nothing.status, nothing.data) == ("completed", {"results": []})
+
+
+async def test_a_search_goes_through_the_runs_own_proxy_and_its_guard() -> None:
+    asked: list[str] = []
+
+    async def private(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"]
+
+    sessions, guard = Sessions(), EgressGuard(resolver=private)
+    proxy = await kept_proxy(sessions, guard)
+    assert await kept_proxy(sessions, guard) is proxy
+    with pytest.raises(ToolRefused):
+        await ask_engine("duckduckgo", Question("a", 1), proxy=proxy.url, certificates=None)
+    assert asked == ["html.duckduckgo.com"]
+    assert "not a public address" in proxy.refusals["html.duckduckgo.com:443"]
+    await sessions.close_all()
 
 
 async def test_a_searxng_is_asked_first_where_there_is_one(tmp_path: Path) -> None:
