@@ -11,7 +11,8 @@ insert into public.agents (
     'Answer in the language in which the person wrote to you.',
     'default',
     array[
-      'shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find', 'web_search', 'web_fetch', 'browser_navigate'
+      'shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find',
+      'web_search', 'web_fetch', 'browser_navigate'
     ],
     -- In the sandbox, where it reaches the task's own files and nothing else.
     array['shell_exec'],

@@ -62,7 +62,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "set_configuration": lambda s: {"p_key": "default_model", "p_value": json.dumps("x")},
     "set_tool": lambda s: {"p_tool": s.rows["tools"]["id"], "p_timeout_seconds": 5},
     "platform_tenants": lambda s: {},
-    "set_tenant_limits": lambda s: {"p_tenant": str(s.tenant), "p_limits": "{}"},
+    "set_tenant_limits": lambda s: {"p_tenant": str(s.tenant), "p_limits", "p_hosts": "{}"},
     "set_tenant_allow_hosts": lambda s: {"p_tenant": str(s.tenant), "p_hosts": "[]"},
     "clone_agent": lambda s: {"p_agent": s.rows["agents"]["id"], "p_name": "x"},
     "publish_agent": lambda s: {"p_agent": s.rows["agents"]["id"]},
