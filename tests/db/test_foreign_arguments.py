@@ -62,7 +62,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "set_configuration": lambda s: {"p_key": "default_model", "p_value": json.dumps("x")},
     "set_tool": lambda s: {"p_tool": s.rows["tools"]["id"], "p_timeout_seconds": 5},
     "platform_tenants": lambda s: {},
-    "set_tenant_limits": lambda s: {"p_tenant": str(s.tenant), "p_limits", "p_hosts": "{}"},
+    "set_tenant_limits": lambda s: {"p_tenant": str(s.tenant), "p_limits": "{}"},
     "set_tenant_allow_hosts": lambda s: {"p_tenant": str(s.tenant), "p_hosts": "[]"},
     "clone_agent": lambda s: {"p_agent": s.rows["agents"]["id"], "p_name": "x"},
     "publish_agent": lambda s: {"p_agent": s.rows["agents"]["id"]},
@@ -91,7 +91,8 @@ THEIRS: dict[str, Callable[[Side], list[Any]]] = {
     "p_after": lambda s: [json.dumps({"tenant_id": str(s.tenant), "chain_seq": 1, "hash": "00"})],
 }  # fmt: skip
 PLAIN = {
-    "p_prompt", "p_priority", "p_title", "p_limits", "p_run_after", "p_answer", "p_approve", "p_reason", "p_arguments",
+    "p_prompt", "p_priority", "p_title", "p_limits", "p_hosts", "p_run_after", "p_answer", "p_approve", "p_reason",
+    "p_arguments",
     "p_digest", "p_happened", "p_result", "p_role", "p_active", "p_name", "p_query", "p_limit", "p_scope", "p_id",
     "p_key", "p_value", "p_is_enabled", "p_requires_confirmation", "p_approvals_required", "p_timeout_seconds",
     "p_output_limit_bytes", "p_search", "p_status", "p_before", "p_before_id", "p_whose",
