@@ -30,6 +30,7 @@ from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
 from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
+from agent_runtime.toolbox.connect.rows import RowTools
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
@@ -146,7 +147,7 @@ class TaskRunner:
             lease=lease,
             store=store,
             model=model,
-            registry=self._registry,
+            tools=RowTools(self._registry),
             sandbox=self._sandbox,
             workspace=workspace,
             files=files,

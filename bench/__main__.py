@@ -30,10 +30,12 @@ NAMES = (
     "scale",
     "workspace_travel",
     "rls",
+    "python_exec",
     "ui_size",
     "ui_timeline",
     "live_streams",
     "fetch_page",
+    "browser",
 )
 
 WIDTH = 150

@@ -25,6 +25,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/messages.sql
 \ir schema/tools.sql
 \ir schema/tool_executions.sql
+\ir schema/children.sql
 \ir schema/files.sql
 \ir schema/system_config.sql
 \ir schema/task_events.sql
@@ -36,6 +37,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir migrations/version_2.sql
 \ir migrations/version_3.sql
 \ir migrations/version_4.sql
+\ir migrations/version_5.sql
 -- Where version 3 has put the audit of a version before aside.
 \ir schema/audit_logs.sql
 \ir schema/audit_chain.sql
@@ -44,6 +46,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/config.sql
 \ir functions/json.sql
 \ir functions/ledger.sql
+\ir functions/children.sql
 \ir functions/worker_life.sql
 \ir functions/worker_claim.sql
 \ir functions/worker_steps.sql
@@ -51,6 +54,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/worker_files.sql
 \ir functions/limits.sql
 \ir functions/approvals.sql
+\ir functions/taint.sql
 \ir functions/person.sql
 \ir functions/search.sql
 \ir functions/tenancy.sql
@@ -65,6 +69,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/allow_hosts.sql
 \ir functions/agents.sql
 \ir functions/trial.sql
+\ir functions/connect.sql
 \ir functions/health.sql
 \ir functions/live.sql
 
@@ -77,11 +82,14 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/state.sql
 \ir triggers/append_only.sql
 \ir triggers/limits.sql
+\ir triggers/taint.sql
 \ir triggers/allow_hosts.sql
+\ir triggers/connect.sql
 \ir triggers/search.sql
 \ir triggers/timeline.sql
 \ir triggers/notify.sql
 \ir triggers/usage.sql
+\ir triggers/children.sql
 \ir triggers/audit.sql
 \ir triggers/realtime.sql
 
@@ -116,9 +124,11 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/search.sql
 \ir policies/operator.sql
 \ir policies/allow_hosts.sql
+\ir policies/connect.sql
 \ir policies/screens.sql
 \ir policies/health.sql
 \ir policies/live.sql
+\ir policies/children.sql
 \ir policies/realtime.sql
 
 \ir seed/system_config.sql

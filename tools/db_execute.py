@@ -29,6 +29,7 @@ class Arguments(BaseModel):
     retry_class="keyed",
     taints=True,
     outward=True,
+    destination="=the database",
     timeout_seconds=30,
 )
 async def db_execute(_: Arguments, context: ToolContext) -> ToolResult:

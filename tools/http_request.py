@@ -76,6 +76,7 @@ class Arguments(BaseModel):
     retry_class="unsafe",
     taints=True,
     outward=True,
+    destination="url",
     timeout_seconds=90,
     output_limit_bytes=32_768,
 )

@@ -76,6 +76,7 @@ class Pages:
     retry_class="pure",
     taints=True,
     outward=True,
+    destination="url",
     timeout_seconds=90,
     output_limit_bytes=65_536,
 )

@@ -34,6 +34,7 @@ class Arguments(BaseModel):
     retry_class="pure",
     taints=True,
     outward=True,
+    destination="=the search engines",
     timeout_seconds=60,
 )
 async def web_search(arguments: Arguments, context: ToolContext) -> ToolResult:

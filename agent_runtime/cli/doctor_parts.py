@@ -166,11 +166,12 @@ def _command_sandbox(settings: Settings) -> Iterator[Part]:
 
 def _chromium() -> Part:
     from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
+    from agent_runtime.toolbox.browser.confined import ways
 
     found = find_chromium()
     if found is None:
-        return Part("Chromium", "optional", detail="not found; the tool browser_navigate is refused", remedy=REMEDY)
-    return Part("Chromium", "ok", detail=str(found))
+        return Part("Chromium", "optional", detail="not found; the browser tools are refused", remedy=REMEDY)
+    return Part("Chromium", "ok", detail=f"{found}, as {ways(found)[0].describe()}")
 
 
 async def _model_server(settings: Settings, models: list[str]) -> list[Part]:

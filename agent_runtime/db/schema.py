@@ -12,7 +12,7 @@ from agent_runtime import resources
 from agent_runtime.db.connection import connect, explain
 from agent_runtime.errors import ConfigError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """What this release installs, and the newest that it can work with."""
 
 _INCLUDE = re.compile(r"^\\ir\s+(\S+)\s*$")

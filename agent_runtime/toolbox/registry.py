@@ -120,6 +120,7 @@ def _declaration(tool: Tool) -> dict[str, Any]:
         "retry_class": tool.retry_class,
         "taints": tool.taints,
         "outward": tool.outward,
+        "destination": tool.destination,
         "timeout_seconds": tool.timeout_seconds,
         "output_limit_bytes": tool.output_limit_bytes,
     }

@@ -76,13 +76,14 @@ begin
   -- Whose and in which tenant it is, a trigger says (triggers/ownership.sql).
   insert into public.agents (
     name, description, system_prompt, model_name, temperature, max_tokens, tools_enabled, memory_enabled, memory_limit,
-    configuration, standing_permissions, created_by, tenant_id
+    configuration, standing_permissions, outward_permissions, created_by, tenant_id
   )
   values (
     v_name, v_from.description, v_from.system_prompt, v_from.model_name, v_from.temperature, v_from.max_tokens,
     v_from.tools_enabled, v_from.memory_enabled, v_from.memory_limit, v_from.configuration,
     -- They were given to that agent, by who may: an admin of its tenant may give them again by copying it.
     case when v_from.tenant_id = private.my_tenant() and private.is_admin() then v_from.standing_permissions else '{}' end,
+    case when v_from.tenant_id = private.my_tenant() and private.is_admin() then v_from.outward_permissions else '[]' end,
     private.me(), private.my_tenant()
   )
   returning * into v_made;
@@ -90,7 +91,7 @@ begin
 end
 $$;
 comment on function public.clone_agent(uuid, text) is
-  'A copy, of the person''s own, of an agent that the person sees: in the own tenant, not shared, without the standing permissions '
+  'A copy, of the person''s own, of an agent that the person sees: in the own tenant, not shared, without its permissions '
   'unless an admin copies an agent of the same tenant.';
 
 create or replace function public.publish_agent(p_agent uuid, p_name text default null) returns public.agents
@@ -126,4 +127,4 @@ begin
 end
 $$;
 comment on function public.publish_agent(uuid, text) is
-  'An operator puts a copy of an agent, without its standing permissions, into the catalogue, where everybody can use it.';
+  'An operator puts a copy of an agent, without its permissions, into the catalogue, where everybody can use it.';

@@ -18,7 +18,7 @@ begin
   end if;
   select * into v_agent from public.agents a where a.id = v_task.agent_id;
   return jsonb_build_object(
-    'task', to_jsonb(v_task) - 'search',
+    'task', to_jsonb(v_task) - '{search,taint_sources}'::text[] || jsonb_build_object('tainted', private.is_tainted(v_task)),
     'agent', to_jsonb(v_agent) || jsonb_build_object(
       'model_name',
       case when v_agent.model_name = 'default' then private.config('default_model') #>> '{}' else v_agent.model_name end
@@ -31,6 +31,7 @@ begin
       where t.is_enabled
         and (t.tenant_id is null or t.tenant_id = v_task.tenant_id)
         and (t.category = 'control' or t.name = any (v_agent.tools_enabled) or t.id = private.trial_tool(p_task))
+        and (t.category <> 'delegate' or private.may_spawn(v_task))
     ),
     'messages', private.messages_after(v_task.conversation_id, 0),
     'executions', (
@@ -71,7 +72,8 @@ declare
   v_executions jsonb := '[]'::jsonb;
   v_started boolean := false;  -- the turn's first call was
   v_open boolean := false;     -- an earlier call of the turn has to run first
-  v_taints boolean := false;
+  v_sources text[];            -- what the started call brings in from outside
+  v_source_tool text;
 begin
   if p_step = v_steps and p_step > 0 then
     return private.turn_record(v_task, p_step, p_seen);  -- recorded already: the answer was lost on its way
@@ -103,7 +105,10 @@ begin
     continue when v_execution.id is null;
     if v_execution.status = 'running' then
       v_started := true;
-      v_taints := v_tool.taints;
+      if private.brings_in(v_tool, v_task.agent_id) then
+        v_sources := private.source_of(v_tool, v_execution.input_parameters);
+        v_source_tool := v_tool.name;
+      end if;
     end if;
     v_open := v_open or v_execution.status in ('pending', 'running');
     v_executions := v_executions || private.execution_record(v_execution, v_tool);
@@ -113,7 +118,8 @@ begin
         t.usage,
         p_usage || jsonb_build_object('steps', 1, 'tool_calls', v_started::integer, 'output_bytes', octet_length(p_content))
       ),
-      tainted = t.tainted or v_taints,
+      tainted = t.tainted or v_sources is not null,
+      taint_sources = private.with_sources(t.taint_sources, v_sources, v_source_tool, p_step),
       retries = 0
   where t.id = p_task
   returning * into v_task;
@@ -137,6 +143,7 @@ declare
   v_name text := p_call ->> 'name';
   v_refusal text;
   v_needed integer;
+  v_gate jsonb;
   v_status text := 'denied';
   v_execution public.tool_executions;
 begin
@@ -148,6 +155,10 @@ begin
     v_refusal := format('The tool %s is not among this agent''s tools.', v_name);
   else
     v_needed := private.approvals_for(p_tool, p_task.agent_id);
+    v_gate := private.outward_gate(p_tool, p_task, coalesce(p_call -> 'arguments', '{}'));
+    if v_gate is not null then
+      v_needed := p_tool.approvals_required;
+    end if;
     v_status := case
       when v_needed > 0 then 'awaiting_approval' when p_start and p_tool.retry_class <> 'unsafe' then 'running' else 'pending'
     end;
@@ -156,13 +167,13 @@ begin
   if p_tool.id is not null then
     insert into public.tool_executions (
       task_id, tool_id, message_id, input_parameters, status, started_at, completed_at, tool_call_id, step, call_index,
-      error_message, approvals_needed, approval_expires_at, tenant_id
+      error_message, approvals_needed, approval_expires_at, gate, tenant_id
     )
     values (
       p_task.id, p_tool.id, p_message, coalesce(p_call -> 'arguments', '{}'), v_status,
       case when v_status = 'running' then clock_timestamp() end, case when v_refusal is not null then now() end,
       p_call ->> 'id', p_step, p_call_index, v_refusal, coalesce(v_needed, 0),
-      case when v_needed > 0 then now() + private.approval_time() end, p_task.tenant_id
+      case when v_needed > 0 then now() + private.approval_time() end, v_gate, p_task.tenant_id
     )
     returning * into v_execution;
   end if;
@@ -218,8 +229,8 @@ begin
 end
 $$;
 comment on function public.worker_start_execution(uuid, uuid, uuid, boolean) is
-  'Marks a call running, before its effect. A call that a crash left running starts again only if its tool is not unsafe. p_again: '
-  'the same was asked for before, and the answer was lost.';
+  'Marks a call running, before its effect; or awaiting_approval, where what the task has read since makes that necessary. A call that '
+  'a crash left running starts again only if its tool is not unsafe. p_again: the same was asked for before, and the answer was lost.';
 
 create or replace function private.start_execution(p_task public.tasks, p_execution public.tool_executions)
 returns public.tool_executions
@@ -227,6 +238,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_execution public.tool_executions := p_execution;
   v_tool public.tools;
+  v_gate jsonb;
+  v_sources text[];
 begin
   select * into v_tool from public.tools t where t.id = v_execution.tool_id;
   if v_execution.status = 'running' and v_tool.retry_class = 'unsafe' then
@@ -237,6 +250,18 @@ begin
   if v_execution.status = 'running' and v_execution.started_at >= p_task.claimed_at then
     return v_execution;  -- started by this very run: the answer was lost on its way
   end if;
+  if v_execution.status = 'running' and v_execution.output_result ? 'spawn_id' then
+    return v_execution;  -- it waited for its children: the same call goes on
+  end if;
+  v_gate := private.gate_at_start(p_task, v_tool, v_execution);
+  if v_gate is not null then
+    update public.tool_executions e
+    set status = 'awaiting_approval', approvals_needed = v_tool.approvals_required,
+        approval_expires_at = now() + private.approval_time(), gate = v_gate
+    where e.id = v_execution.id
+    returning * into v_execution;
+    return v_execution;
+  end if;
   perform private.require_limit(
     private.limits_of(p_task), 'tool_calls', coalesce((p_task.usage ->> 'tool_calls')::numeric, 0) + 1
   );
@@ -244,8 +269,13 @@ begin
   set status = 'running', started_at = clock_timestamp()
   where e.id = v_execution.id
   returning * into v_execution;
+  if private.brings_in(v_tool, p_task.agent_id) then
+    v_sources := private.source_of(v_tool, v_execution.input_parameters);
+  end if;
   update public.tasks t
-  set usage = private.bump_usage(t.usage, '{"tool_calls": 1}'), tainted = t.tainted or v_tool.taints
+  set usage = private.bump_usage(t.usage, '{"tool_calls": 1}'),
+      tainted = t.tainted or v_sources is not null,
+      taint_sources = private.with_sources(t.taint_sources, v_sources, v_tool.name, v_execution.step)
   where t.id = p_task.id;
   return v_execution;
 end
@@ -262,6 +292,8 @@ declare
   v_execution public.tool_executions := private.execution_of(p_task, p_execution);
   v_tool public.tools;
   v_next public.tool_executions;
+  v_next_tool public.tools;
+  v_sources text[];
 begin
   select * into v_tool from public.tools t where t.id = v_execution.tool_id;
   if p_status is null or p_status not in ('completed', 'failed', 'in_doubt') then
@@ -296,6 +328,15 @@ begin
   if p_files <> '[]' then
     perform private.add_files(v_task, p_execution, p_files);
   end if;
+  if jsonb_typeof(v_execution.output_result -> 'sources') = 'array' then
+    v_sources := array(select s.value from jsonb_array_elements_text(v_execution.output_result -> 'sources') s);
+  end if;
+  if cardinality(v_sources) > 0 then
+    -- Before the next call is looked at.
+    v_task.tainted := true;
+    v_task.taint_sources := private.with_sources(v_task.taint_sources, v_sources, v_tool.name, v_execution.step);
+    update public.tasks t set tainted = true, taint_sources = v_task.taint_sources where t.id = p_task;
+  end if;
   if p_effect is not null and p_status = 'completed' then
     perform private.apply_effect(v_task, p_effect);
   end if;
@@ -305,6 +346,13 @@ begin
   if v_next.id is not null then
     v_task.usage := private.bump_usage(v_task.usage, '{"tool_calls": 1}');
     update public.tool_executions e set status = 'running', started_at = clock_timestamp() where e.id = p_next;
+    select * into v_next_tool from public.tools n where n.id = v_next.tool_id;
+    if private.brings_in(v_next_tool, v_task.agent_id) then
+      v_task.tainted := true;
+      v_task.taint_sources := private.with_sources(
+        v_task.taint_sources, private.source_of(v_next_tool, v_next.input_parameters), v_next_tool.name, v_next.step
+      );
+    end if;
   end if;
   update public.tasks t
   set usage = private.bump_usage(
@@ -317,7 +365,8 @@ begin
           end
         )
       ),
-      tainted = t.tainted or (v_next.id is not null and (select n.taints from public.tools n where n.id = v_next.tool_id))
+      tainted = v_task.tainted,
+      taint_sources = v_task.taint_sources
   where t.id = p_task
   returning * into v_task;
   return private.result_record(v_task, v_execution, v_tool, p_next, p_seen);
@@ -342,6 +391,7 @@ begin
   join public.tools t on t.id = e.tool_id
   where e.id = p_next and e.task_id = p_task.id and e.status = 'pending' and e.approvals_needed = 0
     and t.is_enabled and t.retry_class <> 'unsafe' and private.approvals_for(t, p_task.agent_id) = 0
+    and private.gate_at_start(p_task, t, e) is null
     and private.has_calls_left(p_task, private.limits_of(p_task));
   return v_next;
 end
@@ -364,7 +414,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     end,
     'task', jsonb_build_object(
       'plan', p_task.plan, 'current_phase', p_task.current_phase, 'total_phases', p_task.total_phases,
-      'progress_percentage', p_task.progress_percentage, 'usage', p_task.usage
+      'progress_percentage', p_task.progress_percentage, 'usage', p_task.usage, 'tainted', p_task.tainted
     )
   )
 $$;

@@ -22,6 +22,11 @@ create table if not exists public.agents (
 );
 -- Since version 2.
 alter table public.agents add column if not exists standing_permissions text[] not null default '{}';
+-- Since version 5.
+alter table public.agents
+  add column if not exists outward_permissions jsonb not null default '[]' check (jsonb_typeof(outward_permissions) = 'array');
+comment on column public.agents.outward_permissions is
+  'What a tainted task may send where without asking: [{"tool", "destination", "bound"}]. An admin''s to give.';
 comment on column public.agents.standing_permissions is
   'Dangerous tools that this agent may use without asking; a tool with requires_confirmation asks all the same.';
 comment on column public.agents.model_name is 'A model of the model server, or ''default'' for the configuration''s default_model.';

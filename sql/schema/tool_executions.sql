@@ -44,6 +44,10 @@ comment on column public.tool_executions.tool_call_id is 'The model''s own id of
 alter table public.tool_executions add column if not exists owner_id uuid;
 comment on column public.tool_executions.owner_id is
   'Whose the conversation was when the row was written: a short cut for the policies alone. Null in rows from before version 3.';
+-- Since version 5.
+alter table public.tool_executions add column if not exists gate jsonb check (jsonb_typeof(gate) = 'object');
+comment on column public.tool_executions.gate is
+  'Why it needs a person though its tool does not: {"destinations", "sources"}. It goes out of the machine from a tainted task.';
 create index if not exists idx_tool_executions_task_id on public.tool_executions (task_id);
 create index if not exists idx_tool_executions_tool_id on public.tool_executions (tool_id);
 create index if not exists idx_tool_executions_status on public.tool_executions (status);

@@ -29,6 +29,12 @@ create table if not exists public.tools (
 -- Since version 2.
 alter table public.tools
   add column if not exists approvals_required integer not null default 1 check (approvals_required between 1 and 2);
+-- Since version 5.
+alter table public.tools
+  add column if not exists destination varchar(255)
+  constraint tools_destination_check check (destination ~ '^(=.*[^[:space:]].*|[A-Za-z0-9_-]+( *, *[A-Za-z0-9_-]+)*)$');
+comment on column public.tools.destination is
+  'Where an outward call goes: names of the arguments that say so, parted by commas, or = and a text where it is always the same.';
 comment on column public.tools.approvals_required is
   'How many different people must approve a call, where it needs approval at all; with 2 the task''s owner alone is not enough.';
 comment on column public.tools.retry_class is 'What a resumed run may do with a call that a crash left running.';

@@ -14,9 +14,10 @@ begin
     if not v_owner and (
       new.status <> 'pending' or new.lease_token is not null or new.worker_id is not null or new.attempts <> 0
       or new.result is not null or new.started_at is not null or new.completed_at is not null or new.usage <> '{}'
-      or new.plan <> '[]' or new.tainted or new.cancel_requested_at is not null or new.current_phase <> 1
+      or new.plan <> '[]' or new.tainted or new.taint_sources <> '[]' or new.cancel_requested_at is not null or new.current_phase <> 1
       or new.total_phases <> 1 or new.pause_requested_at is not null or new.progress_percentage <> 0 or new.error_message is not null
       or new.claimed_at is not null or new.active_seconds <> 0 or new.retries <> 0 or new.last_release is not null
+      or new.spawn_id is not null or new.spawn_item is not null or new.result_schema is not null
     ) then
       raise exception using errcode = '42501', message = 'a task begins as pending, with nothing done yet';
     end if;
@@ -54,6 +55,9 @@ begin
         and (old.pause_requested_at is null or old.status = 'running') then
     new.status := 'paused';
     new.wait_reason := null;
+    if old.status = 'waiting' then
+      new.run_after := null;  -- until when it would have waited
+    end if;
   elsif new.pause_requested_at is null and old.status = 'paused' and new.status = 'paused' then
     -- What it waited for, if anything, the next run finds out again.
     new.status := 'pending';
@@ -109,7 +113,7 @@ begin
   end if;
   if new.status is distinct from old.status and not (
     case old.status
-      when 'pending' then new.status in ('running', 'failed', 'cancelled')
+      when 'pending' then new.status in ('running', 'awaiting_approval', 'failed', 'cancelled')
       when 'awaiting_approval' then new.status in ('pending', 'denied', 'cancelled')
       when 'running' then new.status in ('completed', 'failed', 'in_doubt', 'cancelled')
       when 'in_doubt' then new.status in ('completed', 'failed', 'cancelled')
@@ -125,7 +129,7 @@ begin
   ) then
     raise exception using errcode = 'AR003', message = format('the arguments of execution %s cannot change', old.id);
   end if;
-  if new.approvals_needed < old.approvals_needed or (old.approval_used_at is not null and new.approval_used_at is null) then
+  if new.approvals_needed < old.approvals_needed or (old.gate is not null and new.gate is null) or (old.approval_used_at is not null and new.approval_used_at is null) then
     raise exception using errcode = 'AR003', message = format('what execution %s needs cannot be made less', old.id);
   end if;
   return new;
@@ -133,22 +137,27 @@ end
 $$;
 
 -- The capability: a call that needs approval starts only if so many people approved these very arguments, in time, and once.
--- It reads the decisions themselves, not what a column says of them, so it holds against everybody who can update the row.
+-- It reads the decisions themselves, not what a column says of them, so it holds against everybody who can update the row. So does
+-- the outward gate (functions/taint.sql).
 create or replace function private.permit_start(p_execution public.tool_executions, p_from text)
 returns public.tool_executions
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  v_task public.tasks;
   v_tool public.tools;
   v_needed integer;
 begin
+  select * into v_task from public.tasks t where t.id = p_execution.task_id;
   select * into v_tool from public.tools t where t.id = p_execution.tool_id;
   if not v_tool.is_enabled then
     raise exception using errcode = 'AR003', message = format('tool %s is disabled', v_tool.name);
   end if;
-  v_needed := greatest(
-    p_execution.approvals_needed,
-    private.approvals_for(v_tool, (select t.agent_id from public.tasks t where t.id = p_execution.task_id))
-  );
+  v_needed := greatest(p_execution.approvals_needed, private.approvals_for(v_tool, v_task.agent_id));
+  p_execution.status := p_from;
+  if v_needed = 0 and private.gate_at_start(v_task, v_tool, p_execution) is not null then
+    v_needed := v_tool.approvals_required;
+  end if;
+  p_execution.status := 'running';
   if v_needed = 0 and p_from is distinct from 'awaiting_approval' then
     return p_execution;
   end if;

@@ -53,7 +53,12 @@ select
     ), '[]')
     from public.execution_decisions d
     where d.execution_id = e.id
-  ) as decisions
+  ) as decisions,
+  o.outward,
+  -- At the time when it was held, and by now.
+  e.gate,
+  t.tainted,
+  t.taint_sources
 from public.tool_executions e
 join public.tasks t on t.id = e.task_id
 join public.tools o on o.id = e.tool_id

@@ -26,6 +26,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "cancel_task": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "pause_task": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "resume_task": lambda s: {"p_task": s.rows["tasks"]["id"]},
+    "retry_children": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "answer_task": lambda s: {"p_task": s.rows["tasks"]["id"], "p_answer": "x"},
     "decide_execution": lambda s: {"p_execution": s.rows["tool_executions"]["id"], "p_approve": True},
     "settle_execution": lambda s: {"p_execution": s.rows["tool_executions"]["id"], "p_happened": True},
@@ -67,6 +68,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "clone_agent": lambda s: {"p_agent": s.rows["agents"]["id"], "p_name": "x"},
     "publish_agent": lambda s: {"p_agent": s.rows["agents"]["id"]},
     "try_tool": lambda s: {"p_tool": s.rows["tools"]["id"]},
+    "adopt_server_tools": lambda s: {"p_execution": s.rows["tool_executions"]["id"]},
     "task_people": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "search_tasks": lambda s: {},
 }
@@ -96,7 +98,7 @@ PLAIN = {
     "p_digest", "p_happened", "p_result", "p_role", "p_active", "p_name", "p_query", "p_limit", "p_scope", "p_id",
     "p_key", "p_value", "p_is_enabled", "p_requires_confirmation", "p_approvals_required", "p_timeout_seconds",
     "p_output_limit_bytes", "p_search", "p_status", "p_before", "p_before_id", "p_whose",
-    "p_head", "p_since", "p_until", "p_category", "p_ciphertext", "p_wrapped_key", "p_key_id",
+    "p_head", "p_since", "p_spawn", "p_items", "p_until", "p_category", "p_ciphertext", "p_wrapped_key", "p_key_id",
 }  # fmt: skip
 """Arguments that name nothing of a tenant's."""
 

@@ -1,1 +1,1 @@
-"""A real Chromium: finding it and reading pages with it."""
+"""A real Chromium that lives as long as its run: finding it, starting it, seeing and using pages in it."""

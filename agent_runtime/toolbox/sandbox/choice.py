@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.sandbox.enclosure import OUTPUT_LIMIT_BYTES, Command, Enclosure
 from agent_runtime.toolbox.sandbox.interpreter import search_path
-from agent_runtime.toolbox.sandbox.launch import LAUNCHER, CommandLimits, Launch, sandbox_uid
+from agent_runtime.toolbox.sandbox.launch import CommandLimits, Launch, plain_environment, sandbox_uid
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
-from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
+from agent_runtime.toolbox.sandbox.processes import CommandResult
+from agent_runtime.toolbox.sandbox.running import Running
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 REMEDY = (
     "install bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), use Linux 5.13 or newer with Landlock, "
     "or set AGENT_RUNTIME_ALLOW_UNSANDBOXED=true if every task and model may do what this account may do"
 )
-OUTPUT_LIMIT_BYTES = 1024 * 1024
 
 
 class Sandbox(Protocol):
@@ -39,27 +42,57 @@ class Sandbox(Protocol):
         environment: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,
+        network: EgressGuard | None = None,
     ) -> CommandResult:
         """Run `argv` in `workspace`, the one folder that it can write in besides a private /tmp.
 
-        The environment holds `environment` and a few plain defaults, nothing of the worker's. Raises `ToolRefused`
-        when no command can be started. Whether it ends, runs out of time or is cancelled, none of its processes stays.
+        The environment holds `environment` and a few plain defaults, nothing of the worker's. With `network` it
+        reaches http and https addresses through that guard. Raises `ToolRefused` when no command can be started, or
+        none with a network. Whether it ends, runs out of time or is cancelled, none of its processes stays.
+        """
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        workspace: Path,
+        environment: Mapping[str, str] | None = None,
+        network: EgressGuard | None = None,
+        pty: bool = False,
+    ) -> Running:
+        """Start `argv` behind the same walls and keep it open, on pipes or on a terminal of its own (`pty`).
+
+        It runs until it ends, the worker dies, or whoever started it closes it: nobody else does. Raises `ToolRefused`
+        when no command can be started, `OSError` when this one cannot.
         """
 
 
+class Trial(Sandbox, Protocol):
+    """A kind of sandbox that may work here."""
+
+    def problem(self) -> str | None:
+        """Why it cannot be used, as far as can be told without a command."""
+
+
+def kinds(limits: CommandLimits) -> list[Trial]:
+    """What can be tried, the strongest first. A further kind gets its line here: see docs/sandbox.md."""
+    from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
+    from agent_runtime.toolbox.sandbox.groups import find_groups
+    from agent_runtime.toolbox.sandbox.landlock import Landlock
+
+    groups = find_groups(limits)
+    return [Bubblewrap(limits, groups), Landlock(limits, groups)]
+
+
 def choose_sandbox(allow_unsandboxed: bool, limits: CommandLimits | None = None) -> Sandbox:
-    """The first of bubblewrap and Landlock that works here; else none, if allowed, else one that refuses.
+    """The first of `kinds` that works here; else none, if allowed, else one that refuses.
 
     Each is tried with a real command: a program that is installed can still be forbidden to make namespaces.
     Blocks for a fraction of a second; call it at start-up, outside an event loop or in a thread.
     """
-    from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
-    from agent_runtime.toolbox.sandbox.landlock import Landlock
-
     limits = limits or CommandLimits()
     reasons = []
-    for sandbox in (Bubblewrap(limits), Landlock(limits)):
+    for sandbox in kinds(limits):
         problem = sandbox.problem() or _failure_of_a_trial(sandbox)
         if problem is None:
             return sandbox
@@ -67,7 +100,7 @@ def choose_sandbox(allow_unsandboxed: bool, limits: CommandLimits | None = None)
     return Unsandboxed(limits) if allow_unsandboxed else Refused("; ".join(reasons))
 
 
-class Unsandboxed:
+class Unsandboxed(Enclosure):
     """No confinement: limits on time, output and resources, a clean environment, and an unprivileged id for root."""
 
     name = "none"
@@ -78,35 +111,20 @@ class Unsandboxed:
     def describe(self) -> str:
         return "none: commands run unconfined, with all rights of this account (AGENT_RUNTIME_ALLOW_UNSANDBOXED)"
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        workspace: Path,
-        timeout_seconds: float,
-        environment: Mapping[str, str] | None = None,
-        stdin: bytes | None = None,
-        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,  # noqa: ARG002 - it cannot be taken away here
-    ) -> CommandResult:
+    @asynccontextmanager
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
         with private_folder() as home:
-            launch = Launch(
-                folder=str(workspace),
-                limits=self._limits.as_rlimits(timeout_seconds),
-                environment={**plain_environment(str(home), search_path(confined=False)), **(environment or {})},
-                supervise=True,
+            yield Launch(
+                argv=list(command.argv),
+                folder=str(command.workspace),
+                limits=self._limits.as_rlimits(command.timeout_seconds),
+                environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
                 uid=sandbox_uid(),
-            )
-            return await run_process(
-                launch.argv(str(LAUNCHER), list(argv)),
-                environment=launch.handed_on(),
-                stdin=stdin,
-                timeout_seconds=timeout_seconds,
-                output_limit_bytes=output_limit_bytes,
+                terminal=command.pty,
             )
 
 
-class Refused:
+class Refused(Enclosure):
     """Runs nothing, and says what would help."""
 
     name = "refused"
@@ -117,34 +135,13 @@ class Refused:
     def describe(self) -> str:
         return f"refused: no sandbox works here ({self._reason}), so commands are refused; {REMEDY}"
 
-    async def run(
-        self,
-        argv: Sequence[str],  # noqa: ARG002
-        *,
-        workspace: Path,  # noqa: ARG002
-        timeout_seconds: float,  # noqa: ARG002
-        environment: Mapping[str, str] | None = None,  # noqa: ARG002
-        stdin: bytes | None = None,  # noqa: ARG002
-        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,  # noqa: ARG002
-        network: bool = False,  # noqa: ARG002
-    ) -> CommandResult:
+    @asynccontextmanager
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:  # noqa: ARG002
         raise ToolRefused(
             f"commands cannot run on this machine: no sandbox works ({self._reason}). Do the work with the file tools, "
             f"or tell the person what the operator can do: {REMEDY}"
         )
-
-
-def plain_environment(home: str, path: str) -> dict[str, str]:
-    """What a command finds in its environment; nothing is inherited, since the worker's holds keys."""
-    return {
-        "PATH": path,
-        "HOME": home,
-        "TMPDIR": home,
-        "LANG": "C.UTF-8",
-        "TERM": "dumb",
-        # Byte code would turn up among the task's files.
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+        yield  # a generator by this alone
 
 
 def _failure_of_a_trial(sandbox: Sandbox) -> str | None:

@@ -8,40 +8,44 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.toolbox.sandbox.choice import OUTPUT_LIMIT_BYTES, plain_environment
+from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosure
+from agent_runtime.toolbox.sandbox.groups import Groups, described
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_UID, is_root
 from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
 from agent_runtime.toolbox.sandbox.launch import (
     DANGEROUS_CALLS,
-    LAUNCHER,
     CommandLimits,
     Launch,
     can_filter_calls,
+    plain_environment,
     sandbox_uid,
 )
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
-from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process
 
 _READABLE = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/proc"]
 _ETC = (
     "alternatives", "fonts", "group", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic",
     "mime.types", "nsswitch.conf", "passwd", "ssl/certs", "ssl/openssl.cnf", "timezone",
 )  # fmt: skip
-_ETC_OF_THE_NETWORK = ("resolv.conf", "services", "protocols")
+# Without namespaces, these reach what belongs to other processes of the id.
+_SHARED_BY_ALL = ["socket", "shmget", "shmat", "msgget", "semget"]
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
 
 
-class Landlock:
+class Landlock(Enclosure):
     """Runs commands below a supervisor, confined by Landlock."""
 
     name = "landlock"
 
-    def __init__(self, limits: CommandLimits) -> None:
+    def __init__(self, limits: CommandLimits, groups: Groups | None = None) -> None:
         self._limits = limits
+        self._groups = groups
 
     def problem(self) -> str | None:
         """Why it cannot be used, as far as can be told without a trial."""
@@ -54,36 +58,27 @@ class Landlock:
         who = f", id {SANDBOX_UID}" if is_root() else ""
         return (
             f"landlock (ABI {landlock_abi()}): read-only system, {network}{who}; other processes are visible; "
-            "install bubblewrap for more"
+            f"install bubblewrap for more; {described(self._groups)}"
         )
 
-    async def run(
-        self,
-        argv: Sequence[str],
-        *,
-        workspace: Path,
-        timeout_seconds: float,
-        environment: Mapping[str, str] | None = None,
-        stdin: bytes | None = None,
-        output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,
-    ) -> CommandResult:
-        with private_folder() as home:
-            launch = Launch(
-                folder=str(workspace),
-                limits=self._limits.as_rlimits(timeout_seconds),
-                environment={**plain_environment(str(home), search_path(confined=False)), **(environment or {})},
-                supervise=True,
-                landlock=_rules(workspace, home, network),
-                forbidden=DANGEROUS_CALLS if network else [*DANGEROUS_CALLS, "socket"],
-                uid=sandbox_uid(),
+    @asynccontextmanager
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
+        if command.network is not None:
+            raise ToolRefused(
+                "commands cannot have the network on this machine: Landlock alone cannot hold them to the guard. "
+                "Use the web tools, or tell the person that the operator can install bubblewrap"
             )
-            return await run_process(
-                launch.argv(str(LAUNCHER), list(argv)),
-                environment=launch.handed_on(),
-                stdin=stdin,
-                timeout_seconds=timeout_seconds,
-                output_limit_bytes=output_limit_bytes,
+        with private_folder() as home, ExitStack() as walls:
+            yield Launch(
+                argv=list(command.argv),
+                folder=str(command.workspace),
+                limits=self._limits.as_rlimits(command.timeout_seconds),
+                environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
+                landlock=_rules(command.workspace, home),
+                forbidden=[*DANGEROUS_CALLS, *_SHARED_BY_ALL],
+                uid=sandbox_uid(),
+                group=walls.enter_context(self._groups.group()) if self._groups else None,
+                terminal=command.pty,
             )
 
 
@@ -96,11 +91,11 @@ def landlock_abi() -> int:
     return max(int(libc.syscall(ctypes.c_long(444), None, ctypes.c_long(0), ctypes.c_long(1))), 0)
 
 
-def _rules(workspace: Path, home: Path, network: bool) -> dict[str, Any]:
-    etc = _ETC + (_ETC_OF_THE_NETWORK if network else ())
+def _rules(workspace: Path, home: Path) -> dict[str, Any]:
     return {
-        "read": [*_READABLE, *map(str, interpreter_folders()), *(f"/etc/{name}" for name in etc)],
+        "read": [*_READABLE, *map(str, interpreter_folders()), *(f"/etc/{name}" for name in _ETC)],
         "write": [str(workspace), str(home)],
         "devices": _DEVICES,
-        "network": network,
+        "terminals": ["/dev/tty"],
+        "network": False,
     }

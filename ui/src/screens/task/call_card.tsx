@@ -5,6 +5,7 @@ import {
   FileText,
   FolderOpen,
   Globe,
+  ListTree,
   MessageCircleQuestion,
   PanelRightOpen,
   Search,
@@ -39,6 +40,8 @@ const ICONS = new Map<string, LucideIcon>([
   ['browser_navigate', Globe],
   ['db_query', Database],
   ['db_execute', Database],
+  ['spawn_tasks', ListTree],
+  ['retry_tasks', ListTree],
   ['message_ask', MessageCircleQuestion],
 ])
 

@@ -15,8 +15,21 @@ const KNOWN = [
   'web_fetch',
   'http_request',
   'browser_navigate',
+  'browser_view',
+  'browser_click',
+  'browser_type',
+  'browser_select',
+  'browser_upload',
+  'browser_scroll',
+  'browser_back',
+  'browser_tabs',
+  'browser_wait',
+  'browser_screenshot',
+  'browser_download',
   'db_query',
   'db_execute',
+  'spawn_tasks',
+  'retry_tasks',
   'plan_set',
   'plan_advance',
   'message_notify',
@@ -52,11 +65,21 @@ export function objectOf(
       return [of('pattern'), of('contains') && `/${of('contains')}/`].filter(Boolean).join(' ')
     case 'web_search':
       return of('query') && `“${of('query')}”`
+    case 'browser_click':
+    case 'browser_type':
+    case 'browser_select':
+    case 'browser_upload':
+      return of('on')
+    case 'browser_wait':
+      return of('text') && `“${of('text')}”`
     case 'http_request':
       return [of('method') || 'GET', of('url').replace(/^https?:\/\//, '')].join(' ')
     case 'web_fetch':
     case 'browser_navigate':
+    case 'browser_download':
       return of('url').replace(/^https?:\/\//, '')
+    case 'spawn_tasks':
+      return Array.isArray(args?.items) ? t('call.tasks', { count: args.items.length }) : ''
     default:
       return ''
   }
@@ -68,6 +91,7 @@ export function detailOf(tool: string, args: Record<string, unknown> | undefined
   const of = (key: string) => (typeof args[key] === 'string' ? oneLine(args[key], 300) : '')
   if (tool === 'shell_exec') return of('command')
   if (tool === 'db_query' || tool === 'db_execute') return of('sql')
+  if (tool === 'spawn_tasks') return of('instructions')
   return isKnown(tool) ? '' : argumentsText(args)
 }
 
@@ -102,10 +126,10 @@ export function previewOf(tool: string, content: string): string {
     .slice(0, 20_000)
     .split('\n')
     .filter((line) => line.trim())
-  if (tool === 'browser_navigate')
+  if (tool.startsWith('browser_'))
     return [
       /^title: (.*)$/m.exec(content)?.[1] ?? '',
-      ...lines.filter((line) => !/^(URL|title|status): /.test(line)).slice(0, 1),
+      ...lines.filter((line) => !/^(URL|title|status|tab|window|part): /.test(line)).slice(0, 1),
     ]
       .map((line) => line.slice(0, 200))
       .join('\n')

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Button } from '@/kit/button'
 import { number } from '@/kit/figures'
@@ -13,11 +13,14 @@ export function LongOutput({
   label,
   name,
   plain,
+  shownAs,
 }: {
   text: string
   label: string
   name: string
   plain?: boolean
+  /** How a part of the text is shown, if neither plain nor as in a terminal. */
+  shownAs?: (part: string) => ReactNode
 }) {
   const { t } = useTranslation('task')
   const { t: c } = useTranslation()
@@ -27,8 +30,8 @@ export function LongOutput({
   return (
     <>
       <pre className="output" tabIndex={0} role="region" aria-label={label}>
-        {plain
-          ? part
+        {plain || shownAs
+          ? (shownAs?.(part) ?? part)
           : piecesOf(part).map((piece, index) =>
               piece.colour === null && !piece.isBold ? (
                 piece.text

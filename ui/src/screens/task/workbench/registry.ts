@@ -8,6 +8,7 @@ const Page = lazy(() => import('./page'))
 const Found = lazy(() => import('./found'))
 const Answered = lazy(() => import('./answered'))
 const Rows = lazy(() => import('./table_rows'))
+const Children = lazy(() => import('./children'))
 const Note = lazy(() => import('./note'))
 export const Anything = lazy(() => import('./anything'))
 
@@ -23,8 +24,21 @@ const BY_TOOL = new Map<string, View>([
   ['web_fetch', Answered],
   ['http_request', Answered],
   ['browser_navigate', Page],
+  ['browser_view', Page],
+  ['browser_click', Page],
+  ['browser_type', Page],
+  ['browser_select', Page],
+  ['browser_upload', Page],
+  ['browser_scroll', Page],
+  ['browser_back', Page],
+  ['browser_tabs', Page],
+  ['browser_wait', Page],
+  ['browser_screenshot', Page],
+  ['browser_download', Page],
   ['db_query', Rows],
   ['db_execute', Rows],
+  ['spawn_tasks', Children],
+  ['retry_tasks', Children],
   ['message_ask', Note],
   ['message_notify', Note],
   ['plan_set', Note],
