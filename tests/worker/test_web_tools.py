@@ -28,16 +28,20 @@ async def test_a_tenants_hosts_reach_its_tools_and_the_runtimes_own_ports_stay_c
             " where id = (select tenant_id from public.users where id = %s)",
             json.dumps([opened, api]), desk.user,
         )  # fmt: skip
-        urls = [f"http://{host}/echo" for host in (opened, closed, api)]
-        made = [call(name, url=url) for name in ("web_fetch", "http_request") for url in urls]
+        made = [call("web_fetch", url=f"http://{host}/echo") for host in (opened, closed, api)]
         await office.serve_steps(calls(*made), DONE)
-        task = await desk.submit(agent=agent)
+        reading = await desk.submit(agent=agent)
         await office.work()
-        executions = (await desk.executions(task))[: len(made)]
-    assert [row["status"] for row in executions] == ["completed", "failed", "failed"] * 2
-    for fetched, refused, own in (executions[:3], executions[3:]):
-        assert "GET /echo HTTP/1.1" in fetched["output_result"]["content"]
-        assert "is not a public address" in refused["error_message"]
-        assert "belongs to the runtime itself" in own["error_message"]
+        # A task of its own: one that has read something from outside asks before it sends.
+        await office.serve_steps(calls(call("http_request", url=f"http://{api}/echo", method="POST", body="x")), DONE)
+        sending = await desk.submit(agent=agent)
+        await office.work()
+        executions = (await desk.executions(reading))[:3] + (await desk.executions(sending))[:1]
+    assert [row["status"] for row in executions] == ["completed", "failed", "failed", "failed"]
+    fetched, refused, *own = executions
+    assert "GET /echo HTTP/1.1" in fetched["output_result"]["content"]
+    assert "is not a public address" in refused["error_message"]
+    for row in own:
+        assert "belongs to the runtime itself" in row["error_message"]
     assert foreign.heads == []
     await desk.rows("update public.agents set is_active = false where name = %s", agent)
