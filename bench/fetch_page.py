@@ -26,7 +26,7 @@ PAGE_BYTES = 2_000_000
 
 HOW = (
     "A server on loopback sends an article of 2 MB with headings, links and tables; one page at a time. The guarded "
-    "client checks addresses, counts bytes and unpacks in pieces; bare is httpx alone, which reads its certificates anew. "
+    "client checks addresses, counts bytes and unpacks in pieces; bare is httpx alone, which reads its certificates. "
     "The main text is made by trafilatura in a process of its own, whose start is in the figure."
 )
 

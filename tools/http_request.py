@@ -10,9 +10,10 @@ from typing import Any, Literal, Self
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from agent_runtime.toolbox import ToolContext, ToolResult, tool
+from agent_runtime.toolbox import ToolContext, ToolRefused, ToolResult, tool
 from agent_runtime.toolbox.web.body import decoded, media_type
 from agent_runtime.toolbox.web.client import HttpLimits, check_url, guarded_client
+from agent_runtime.toolbox.web.egress import DEFAULT_PORTS
 from agent_runtime.toolbox.web.exchange import Answer, exchange
 
 _MIB = 1024 * 1024
@@ -116,15 +117,20 @@ def _body(arguments: Arguments, context: ToolContext) -> tuple[bytes | None, str
 
 def _configured(config: dict[str, Any], url: httpx.URL, headers: dict[str, str]) -> dict[str, str]:
     """The operator's headers for that host, which none of the model's takes the place of."""
-    hosts = config.get("hosts") or {}
-    port = url.port or (443 if url.scheme == "https" else 80)
-    for host in (f"{url.host}:{port}", *([url.host] if url.port is None and url.scheme == "https" else [])):
-        if host in hosts:
-            added = {str(name): str(value) for name, value in (hosts[host].get("headers") or {}).items()}
-            # Two spellings of one name would be two headers.
-            spelled = {name.lower(): name for name in headers}
-            return {spelled.get(name.lower(), name): value for name, value in added.items()}
-    return {}
+    port = url.port or DEFAULT_PORTS[url.scheme]
+    # A host without a port is its https, so that nothing goes out unencrypted which somebody only forgot to say.
+    names = [f"{url.host}:{port}", *([url.host] if url.scheme == "https" and port == DEFAULT_PORTS["https"] else [])]
+    try:
+        hosts: dict[str, Any] = config.get("hosts") or {}
+        added: dict[str, Any] = next((hosts[name]["headers"] for name in names if name in hosts), {})
+        # Two spellings of one name would be two headers.
+        spelled = {name.lower(): name for name in headers}
+        return {spelled.get(name.lower(), name): str(value) for name, value in added.items()}
+    except (KeyError, TypeError, AttributeError):
+        raise ToolRefused(
+            'http_request cannot run: `hosts` in its configuration is not like {"api.example.org": {"headers": {…}}}. '
+            "Tell the person"
+        ) from None
 
 
 def _text(value: str | float | bool) -> str:

@@ -18,6 +18,7 @@ from agent_runtime.toolbox.web.main_text import main_text
 _ACCEPT = "text/html, application/xhtml+xml, text/markdown, text/plain, application/json, application/pdf, */*;q=0.5"
 _REQUEST_SECONDS = 25.0
 _KEPT_PAGES = 4
+_KEPT_CHARACTERS = 2_000_000
 _INDENTED_CHARACTERS = 200_000
 _OFFICE = (
     ("application/vnd.openxmlformats-officedocument.wordprocessingml.document", ".docx"),
@@ -126,7 +127,9 @@ async def _read(answer: Answer) -> Page:
 
 
 def _with(page: Page, text: str, kind: str, title: str = "", note: str = "") -> Page:
-    return Page(page.url, page.status, title, text, kind, note)
+    if len(text) > _KEPT_CHARACTERS:
+        note = f"the first {_KEPT_CHARACTERS} characters of {len(text)}; http_request with save_as keeps all of it"
+    return Page(page.url, page.status, title, text[:_KEPT_CHARACTERS], kind, note)
 
 
 def _document_ending(content_type: str, name: str, body: bytes) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox import ToolContext, ToolRefused, ToolResult, tool
+from agent_runtime.toolbox.web.egress_proxy import kept_proxy
 from agent_runtime.toolbox.web.searching import (
     ENGINES,
     SEARXNG,
@@ -79,8 +80,8 @@ async def _ask(engine: str, question: Question, context: ToolContext) -> list[Hi
     config = context.config
     if engine == SEARXNG:
         return await ask_searxng(context.egress, str(config["searxng"]), question)
-    proxy, certificates = config.get("proxy"), config.get("certificates")
-    return await ask_engine(context.egress, engine, question, proxy=proxy, certificates=certificates)
+    proxy = config.get("proxy") or (await kept_proxy(context.sessions, context.egress)).url
+    return await ask_engine(engine, question, proxy=str(proxy), certificates=config.get("certificates"))
 
 
 def _result(engine: str, hits: list[Hit]) -> ToolResult:

@@ -93,7 +93,8 @@ THEIRS: dict[str, Callable[[Side], list[Any]]] = {
     "p_after": lambda s: [json.dumps({"tenant_id": str(s.tenant), "chain_seq": 1, "hash": "00"})],
 }  # fmt: skip
 PLAIN = {
-    "p_prompt", "p_priority", "p_title", "p_limits", "p_run_after", "p_answer", "p_approve", "p_reason", "p_arguments",
+    "p_prompt", "p_priority", "p_title", "p_limits", "p_hosts", "p_run_after", "p_answer", "p_approve", "p_reason",
+    "p_arguments",
     "p_digest", "p_happened", "p_result", "p_role", "p_active", "p_name", "p_query", "p_limit", "p_scope", "p_id",
     "p_key", "p_value", "p_is_enabled", "p_requires_confirmation", "p_approvals_required", "p_timeout_seconds",
     "p_output_limit_bytes", "p_search", "p_status", "p_before", "p_before_id", "p_whose",

@@ -8,7 +8,7 @@ import gzip
 import ipaddress
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +148,15 @@ async def _send(writer: asyncio.StreamWriter, body: bytes, kind: str, *lines: st
 async def site(tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
     """The server for the time of the block."""
     ours = Site()
+    async with listening(ours.answer, tls) as ours.port:
+        yield ours
+
+
+@asynccontextmanager
+async def listening(
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """A server on loopback that answers each connection so; its port. At the end no connection of it is left."""
     running: set[asyncio.Task[None]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,15 +165,16 @@ async def site(tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
         running.add(task)
         try:
             with suppress(OSError, EOFError, asyncio.CancelledError):
-                await ours.answer(reader, writer)
+                await answer(reader, writer)
         finally:
             writer.close()
+            with suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
             running.discard(task)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    ours.port = server.sockets[0].getsockname()[1]
     try:
-        yield ours
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         for task in list(running):

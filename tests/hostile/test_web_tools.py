@@ -12,6 +12,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox import ToolContext
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
@@ -19,8 +22,10 @@ from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.web.body import decoded
 from agent_runtime.toolbox.web.egress import EgressGuard
+from agent_runtime.toolbox.web.egress_proxy import kept_proxy
+from agent_runtime.toolbox.web.searching import Question, ask_engine
 from agent_runtime.toolbox.workspace import Workspace
-from tests.hostile.site import certificate, site
+from tests.hostile.site import certificate, listening, site
 
 Call = Callable[..., Awaitable[Outcome]]
 
@@ -176,8 +181,13 @@ async def test_what_is_no_request_is_said_before_anything_is_sent(tmp_path: Path
             outcome = await call("http_request", **{"url": base, **arguments})
             assert outcome.status == "failed", arguments
             assert "broke on this call" not in outcome.content, (arguments, outcome.content)
-        # One of them is known to be wrong only once the answer is there.
-        assert len(ours.heads) == 1
+        configs: list[dict[str, Any]] = [{"hosts": []}, {"hosts": {f"127.0.0.1:{ours.port}": "x"}}, {"hosts": 1}]
+        for config in configs:
+            misconfigured = caller(tmp_path / "w", f"127.0.0.1:{ours.port}", config=config)
+            outcome = await misconfigured("http_request", url=base)
+            assert ("configuration is not like" in outcome.content) == bool(config["hosts"])
+        # Two of them are known only once the answer is there: where it is to be kept, and what an empty list comes to.
+        assert len(ours.heads) == 2
 
 
 async def test_bad_servers_are_ended_and_said_in_one_line(tmp_path: Path) -> None:
@@ -222,17 +232,16 @@ async def tunnel(port: int) -> AsyncIterator[int]:
     """A proxy whose every tunnel leads to the test's server: for the time of the test it is the internet."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, EOFError):
-            await reader.readuntil(b"\r\n\r\n")
-            far_reader, far = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        far_reader, far = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        try:
             await asyncio.gather(_pump(reader, far), _pump(far_reader, writer))
+        finally:
+            far.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with listening(serve) as own:
+        yield own
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -260,6 +269,23 @@ async def test_a_search_asks_one_engine_after_the_other_until_one_answers(tmp_pa
         ours.pages = {}
         nothing = await caller(tmp_path / "w", config=config)("web_search", query="row-level security")
         assert (nothing.status, nothing.data) == ("completed", {"results": []})
+
+
+async def test_a_search_goes_through_the_runs_own_proxy_and_its_guard() -> None:
+    asked: list[str] = []
+
+    async def private(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"]
+
+    sessions, guard = Sessions(), EgressGuard(resolver=private)
+    proxy = await kept_proxy(sessions, guard)
+    assert await kept_proxy(sessions, guard) is proxy
+    with pytest.raises(ToolRefused):
+        await ask_engine("duckduckgo", Question("a", 1), proxy=proxy.url, certificates=None)
+    assert asked == ["html.duckduckgo.com"]
+    assert "not a public address" in proxy.refusals["html.duckduckgo.com:443"]
+    await sessions.close_all()
 
 
 async def test_a_searxng_is_asked_first_where_there_is_one(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.web.egress import DEFAULT_PORTS, EgressGuard
 
 _HEAD_LIMIT_BYTES = 64 * 1024
@@ -78,6 +79,18 @@ async def egress_proxy(
         yield proxy
     finally:
         await opened.close()
+
+
+async def kept_proxy(sessions: Sessions, guard: EgressGuard) -> EgressProxy:
+    """The run's own proxy on loopback for what that guard allows, made at the first call and ended with the run."""
+
+    async def make() -> OpenProxy:
+        opened = OpenProxy(guard, ProxyLimits())
+        await opened.listen()
+        return opened
+
+    # Two tools may be allowed different hosts.
+    return (await sessions.get(f"egress_proxy:{' '.join(sorted(guard.allow_hosts))}", OpenProxy, make)).proxy
 
 
 class _LimitReached(Exception):

@@ -12,7 +12,6 @@ import httpx
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.web.client import HttpLimits, check_url, guarded_client
 from agent_runtime.toolbox.web.egress import DEFAULT_PORTS, EgressGuard
-from agent_runtime.toolbox.web.egress_proxy import egress_proxy
 from agent_runtime.toolbox.web.exchange import exchange
 
 Recent = Literal["day", "week", "month", "year"]
@@ -71,17 +70,12 @@ async def ask_searxng(guard: EgressGuard, base_url: str, question: Question) -> 
         raise ToolRefused("its answer is not that of a SearXNG") from None
 
 
-async def ask_engine(
-    guard: EgressGuard, engine: str, question: Question, *, proxy: str | None, certificates: str | None
-) -> list[Hit]:
-    """The results of one engine of `ddgs`, through the guard's proxy unless the operator has one of another kind.
+async def ask_engine(engine: str, question: Question, *, proxy: str, certificates: str | None) -> list[Hit]:
+    """The results of one engine of `ddgs`, through a proxy: its client would resolve names by itself.
 
     `certificates` is a file with those that are trusted instead of the usual ones. Raises `ToolRefused`.
     """
-    if proxy:
-        return await asyncio.to_thread(_ask, engine, question, proxy, certificates)
-    async with egress_proxy(guard) as own:
-        return await asyncio.to_thread(_ask, engine, question, own.url, certificates)
+    return await asyncio.to_thread(_ask, engine, question, proxy, certificates)
 
 
 def _ask(engine: str, question: Question, proxy: str, certificates: str | None) -> list[Hit]:
