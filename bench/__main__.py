@@ -29,6 +29,7 @@ NAMES = (
     "cancel_latency",
     "scale",
     "workspace_travel",
+    "file_grep",
     "rls",
     "ui_size",
     "ui_timeline",
