@@ -18,6 +18,8 @@ const BY_TOOL = new Map<string, View>([
   ['file_edit', FileChange],
   ['file_list', Found],
   ['file_find', Found],
+  ['file_grep', Found],
+  ['archive_unpack', Found],
   ['web_search', Found],
   ['browser_navigate', Page],
   ['db_query', Rows],
