@@ -35,7 +35,7 @@ def agent(site: Site) -> str:
 async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, agent: str) -> None:
     me = await new_person(site.stack)
     async with Person(me, keep=False) as person, await worker_connection(site.stack) as connection:
-        task = await person.submit("Count the rentals\n\nand **tell** me", agent=agent, limits={"steps": 10})
+        task = await person.submit("Count the rentals\n\nand **tell** me", agent=agent, limits={"steps": 12})
         work, where = await take(connection, task.id), folder_of(site.stack, task.id)
         page = await site.open(browser, me, f"/tasks/{task.id}")
         lines = page.get_by_role("region", name="Timeline", exact=True)
