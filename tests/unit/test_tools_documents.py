@@ -15,7 +15,7 @@ from typing import Any
 import docx
 import pptx
 import pytest
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from PIL import Image
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
@@ -80,9 +80,9 @@ def presentation() -> bytes:
         slide.shapes.title.text = f"Title {number}"
         slide.placeholders[1].text = "body"
     slide.notes_slide.notes_text_frame.text = "say this"
-    data = CategoryChartData()
+    data = CategoryChartData()  # type: ignore[no-untyped-call]
     data.categories = ["north", "south"]
-    data.add_series("sold", (1, 2))
+    data.add_series("sold", (1, 2))  # type: ignore[no-untyped-call]
     slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, Inches(1), Inches(1), Inches(3), Inches(3), data)
     slide.shapes.add_table(1, 2, Inches(1), Inches(1), Inches(3), Inches(1)).table.cell(0, 1).text = "cell"
     return saved(slides.save)
