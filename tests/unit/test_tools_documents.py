@@ -27,6 +27,7 @@ from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.workspace import Workspace
+from tests.unit.compound_file import outlook_mail
 
 Call = Callable[..., Awaitable[Outcome]]
 
@@ -176,6 +177,16 @@ async def test_a_mail_is_read_and_its_attachments_are_listed_and_saved(call: Cal
     outcome = await call("archive_unpack", path="a.eml", only=["*.csv", "*.pdf"])
     assert outcome.content == "2 files unpacked into a\na/numbers.csv  8 bytes\na/größe.pdf  5 bytes"
     assert workspace.read_bytes("a/numbers.csv") == b"a,b\n1,2\n"
+
+
+async def test_a_mail_of_outlook_is_read_and_its_attachments_are_saved(call: Call, workspace: Workspace) -> None:
+    workspace.write_bytes("a.msg", outlook_mail("Zahlen", "Siehe größe.", "ana@example.org", {"n.csv": b"a,b\n"}))
+    outcome = await call("file_read", path="a.msg")
+    assert outcome.data["kind"] == "msg"
+    assert "Subject: Zahlen\n\nSiehe größe.\n\n[1 attached" in outcome.content
+    assert "- n.csv (application/octet-stream, 4096 bytes)" in outcome.content
+    assert (await call("archive_unpack", path="a.msg")).data["files"] == 1
+    assert workspace.read_bytes("a/n.csv").startswith(b"a,b\n\0")
 
 
 async def test_a_broken_or_encrypted_document_is_a_sentence(call: Call, workspace: Workspace) -> None:
