@@ -30,6 +30,7 @@ NAMES = (
     "sandbox_start",
     "scale",
     "workspace_travel",
+    "file_grep",
     "rls",
     "python_exec",
     "ui_size",

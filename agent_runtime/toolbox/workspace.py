@@ -111,7 +111,10 @@ class Workspace:
         """The whole file, refused when it is larger than `limit_bytes`."""
         with self.open(path) as file:
             size = os.fstat(file.fileno()).st_size
-            content = file.read(limit_bytes + 1)
+            # A buffer of the limit for each small file would cost more than reading it.
+            content = file.read(min(size, limit_bytes) + 1)
+            if size < len(content) <= limit_bytes:
+                content += file.read(limit_bytes + 1 - len(content))  # it grew meanwhile
         if len(content) > limit_bytes:
             raise ToolRefused(f"{path!r} has {max(size, len(content))} bytes, over the limit of {limit_bytes}")
         return content

@@ -35,7 +35,7 @@ def agent(site: Site) -> str:
 async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, agent: str) -> None:
     me = await new_person(site.stack)
     async with Person(me, keep=False) as person, await worker_connection(site.stack) as connection:
-        task = await person.submit("Count the rentals\n\nand **tell** me", agent=agent, limits={"steps": 10})
+        task = await person.submit("Count the rentals\n\nand **tell** me", agent=agent, limits={"steps": 12})
         work, where = await take(connection, task.id), folder_of(site.stack, task.id)
         page = await site.open(browser, me, f"/tasks/{task.id}")
         lines = page.get_by_role("region", name="Timeline", exact=True)
@@ -57,8 +57,16 @@ async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, a
         )  # fmt: skip
         await expect(bench.get_by_text("exit code 2").last).to_be_visible()
         await expect(bench.locator(".ansi-1")).to_have_text("red")
-        await told(work, "file_edit", {"path": "a.py", "old": "one", "new": "two"}, "a.py: changed 1 place", {})
-        await expect(bench.locator(".diff")).to_contain_text("two")
+        edits = [{"old": "one", "new": "two"}, {"old": "three", "new": "four"}]
+        await told(work, "file_edit", {"path": "a.py", "edits": edits}, "a.py: changed 2 places\n@@ -1 +1 @@", {})
+        await expect(bench.locator(".diff")).to_have_count(2)
+        await expect(bench.locator(".diff").last).to_contain_text("four")
+        await told(
+            work, "file_grep", {"pattern": "tw.", "context": 1},
+            "b-1.py-4- one\nb-1.py:5: two\n--\nc.py:1: two\n[limit of 2 reached; narrow]", {"matches": 2},
+        )  # fmt: skip
+        await expect(bench.locator(".matches section")).to_have_count(2)
+        await expect(bench.get_by_text("limit of 2 reached")).to_be_visible()
         await told(
             work, "db_query", {"sql": "select 1"}, "[1]", {"columns": ["n"], "rows": [[41], [42]], "row_count": 2}
         )
@@ -176,11 +184,11 @@ async def test_what_an_agent_writes_is_only_ever_shown(site: Site, browser: Brow
         calls: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
             ("shell_exec", {"command": EVERYTHING[:30_000]}, {"exit_code": 0}),
             ("file_read", {"path": TEXTS["turned"]}, {"kind": "text"}),
-            ("file_edit", {"path": "a.html", "old": TEXTS["svg"], "new": EVERYTHING}, {}),
+            ("file_edit", {"path": "a.html", "edits": [{"old": TEXTS["svg"], "new": EVERYTHING}]}, {}),
             ("web_search", {"query": TEXTS["image"]}, {"results": hits}),
             ("browser_navigate", {"url": TEXTS["frame"]}, {"url": f"javascript:{TEXTS['script']}", "status": 200}),
             ("db_query", {"sql": TEXTS["script"]}, {"columns": list(TEXTS.values()), "rows": [list(TEXTS.values())]}),
-            ("file_find", {"pattern": TEXTS["script"], "contains": TEXTS["image"]}, {}),
+            ("file_grep", {"pattern": TEXTS["script"], "path": TEXTS["image"]}, {}),
             ("message_notify", {"text": EVERYTHING[:4_000]}, {}),
         ]  # fmt: skip
         for name, arguments, data in calls:

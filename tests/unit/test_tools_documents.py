@@ -15,7 +15,7 @@ from typing import Any
 import docx
 import pptx
 import pytest
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 from PIL import Image
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
@@ -27,6 +27,7 @@ from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.workspace import Workspace
+from tests.unit.compound_file import outlook_mail
 
 Call = Callable[..., Awaitable[Outcome]]
 
@@ -80,9 +81,9 @@ def presentation() -> bytes:
         slide.shapes.title.text = f"Title {number}"
         slide.placeholders[1].text = "body"
     slide.notes_slide.notes_text_frame.text = "say this"
-    data = CategoryChartData()
+    data = CategoryChartData()  # type: ignore[no-untyped-call]
     data.categories = ["north", "south"]
-    data.add_series("sold", (1, 2))
+    data.add_series("sold", (1, 2))  # type: ignore[no-untyped-call]
     slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, Inches(1), Inches(1), Inches(3), Inches(3), data)
     slide.shapes.add_table(1, 2, Inches(1), Inches(1), Inches(3), Inches(1)).table.cell(0, 1).text = "cell"
     return saved(slides.save)
@@ -176,6 +177,16 @@ async def test_a_mail_is_read_and_its_attachments_are_listed_and_saved(call: Cal
     outcome = await call("archive_unpack", path="a.eml", only=["*.csv", "*.pdf"])
     assert outcome.content == "2 files unpacked into a\na/numbers.csv  8 bytes\na/größe.pdf  5 bytes"
     assert workspace.read_bytes("a/numbers.csv") == b"a,b\n1,2\n"
+
+
+async def test_a_mail_of_outlook_is_read_and_its_attachments_are_saved(call: Call, workspace: Workspace) -> None:
+    workspace.write_bytes("a.msg", outlook_mail("Zahlen", "Siehe größe.", "ana@example.org", {"n.csv": b"a,b\n"}))
+    outcome = await call("file_read", path="a.msg")
+    assert outcome.data["kind"] == "msg"
+    assert "Subject: Zahlen\n\nSiehe größe.\n\n[1 attached" in outcome.content
+    assert "- n.csv (application/octet-stream, 4096 bytes)" in outcome.content
+    assert (await call("archive_unpack", path="a.msg")).data["files"] == 1
+    assert workspace.read_bytes("a/n.csv").startswith(b"a,b\n\0")
 
 
 async def test_a_broken_or_encrypted_document_is_a_sentence(call: Call, workspace: Workspace) -> None:

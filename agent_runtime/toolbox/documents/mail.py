@@ -49,7 +49,7 @@ def read_mail(content: bytes) -> Mail:
     text = "" if body is None else _part_text(body)
     attached = [part for part in message.walk() if part is not body and _is_attached(part)]
     attachments = [
-        Attachment(_name(part, number), part.get_content_type(), _part_bytes(part))
+        Attachment(_name(part.get_filename(), number), part.get_content_type(), _part_bytes(part))
         for number, part in enumerate(attached[:_ATTACHMENTS_LIMIT], start=1)
     ]
     return Mail(head, text, attachments)
@@ -70,7 +70,7 @@ def read_outlook_mail(content: bytes) -> Mail:
     ]
     text = message.body or visible_text(message.html_body or "")
     attachments = [
-        Attachment(one.file_name or f"attachment-{number}", one.mime_type or "", one.file_bytes or b"")
+        Attachment(_name(one.file_name, number), one.mime_type or "", one.file_bytes or b"")
         for number, one in enumerate(message.attachments[:_ATTACHMENTS_LIMIT], start=1)
     ]
     return Mail(head, text, attachments)
@@ -90,9 +90,8 @@ def _is_attached(part: EmailMessage) -> bool:
     return part.get_content_disposition() == "attachment" or bool(part.get_filename())
 
 
-def _name(part: EmailMessage, number: int) -> str:
-    name = part.get_filename() or ""
-    return PurePosixPath(name.replace("\\", "/")).name or f"attachment-{number}"
+def _name(given: str | None, number: int) -> str:
+    return PurePosixPath((given or "").replace("\\", "/")).name.strip() or f"attachment-{number}"
 
 
 def _part_text(part: MIMEPart) -> str:

@@ -5,7 +5,7 @@ import { CONTROL } from './words'
 /** A line of the list: what happened, what is being said now, or how it ended. */
 export type Row = { key: string | number; entry: Entry } | { key: 'streaming' } | { key: 'end' }
 
-const WRITES = new Set(['file_write', 'file_edit'])
+const WRITES = new Set(['file_write', 'file_edit', 'archive_unpack'])
 
 /** What the list shows of a timeline, in order. */
 export function rowsOf(timeline: Timeline, streaming: Streaming | null): Row[] {

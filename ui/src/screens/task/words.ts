@@ -11,6 +11,8 @@ const KNOWN = [
   'file_edit',
   'file_list',
   'file_find',
+  'file_grep',
+  'archive_unpack',
   'web_search',
   'web_fetch',
   'http_request',
@@ -58,11 +60,16 @@ export function objectOf(
     case 'file_read':
     case 'file_write':
     case 'file_edit':
+    case 'archive_unpack':
       return of('path')
     case 'file_list':
       return ['', '.', './'].includes(of('path')) ? t('call.workspace') : of('path')
     case 'file_find':
       return [of('pattern'), of('contains') && `/${of('contains')}/`].filter(Boolean).join(' ')
+    case 'file_grep':
+      return [of('pattern') && `/${of('pattern')}/`, ['', '.', './'].includes(of('path')) ? '' : of('path')]
+        .filter(Boolean)
+        .join(' · ')
     case 'web_search':
       return of('query') && `“${of('query')}”`
     case 'browser_click':

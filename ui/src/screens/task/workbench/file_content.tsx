@@ -9,6 +9,7 @@ import { LongOutput } from './long_output'
 import { textOf, type ViewProps } from './view'
 
 const TextView = lazy(() => import('@/viewers/text_view'))
+const FileView = lazy(() => import('@/viewers/file_view'))
 const TextDiff = lazy(() => import('@/viewers/diff'))
 
 // Colours for more than this are for the screen of files.
@@ -26,10 +27,37 @@ export default function FileContent(props: ViewProps) {
   const note = /\n(\[lines \d+ to \d+ of \d+[^\]\n]*\])$/.exec(content)
   const text = note ? content.slice(0, note.index) : content
   const kind = textOf(data?.kind)
+  if (kind === 'picture') return <Pictures {...props} />
   return (
     <>
       <FileText text={text} path={kind === '' || kind === 'text' ? path : ''} label={path || t('workbench.content')} />
       {note && <p className="bench-quiet">{note[1]!.slice(1, -1)}</p>}
+    </>
+  )
+}
+
+/** The copies that were made for the model to see. */
+function Pictures({ call, content }: ViewProps) {
+  const { supabase } = useServed()
+  const { data } = useQuery({
+    queryKey: ['call', call.id, 'pictures', call.status],
+    staleTime: Infinity,
+    queryFn: async () =>
+      (await ask(
+        supabase
+          .from('files')
+          .select('id, filename, file_path, file_size, mime_type, file_hash, version, is_stored')
+          .eq('execution_id', call.id)
+          .like('filename', '.outputs/%')
+          .limit(4),
+      )) as unknown as FileRef[],
+  })
+  return (
+    <>
+      {data?.map((file) => (
+        <FileView key={file.id} file={file} />
+      ))}
+      {content && <p className="bench-quiet bench-said">{content.slice(0, 4_000)}</p>}
     </>
   )
 }

@@ -11,7 +11,8 @@ export default function Found({ call, data, content, args }: ViewProps) {
   const lines = content.split('\n')
   if (content === 'nothing found' || content === '(empty)')
     return <p className="bench-note">{t('workbench.nothingFound')}</p>
-  if (typeof args.contains === 'string') return <Matches lines={lines} />
+  if ((call.tool === 'file_grep' && args.counts !== true) || typeof args.contains === 'string')
+    return <Matches lines={lines} />
   return (
     <LongOutput text={content} label={t('workbench.result')} name={`${call.tool}-${call.id.slice(0, 8)}.txt`} plain />
   )
@@ -42,10 +43,16 @@ function Hits({ data, content }: Pick<ViewProps, 'data' | 'content'>) {
 
 function Matches({ lines }: { lines: string[] }) {
   const { t } = useTranslation('task')
-  const files = new Map<string, [string, string][]>()
-  for (const line of lines.slice(0, 1_000)) {
-    const match = /^(.*?):(\d+): (.*)$/.exec(line)
-    if (match) files.set(match[1]!, [...(files.get(match[1]!) ?? []), [match[2]!, match[3]!]])
+  const files = new Map<string, [string, string, boolean][]>()
+  let rest = ''
+  for (const line of lines.slice(0, 3_000)) {
+    // A line around a match has hyphens where a match has colons.
+    const match = /^(.*?):(\d+): (.*)$/.exec(line) ?? /^(.*?)-(\d+)- (.*)$/.exec(line)
+    if (match) {
+      const found = files.get(match[1]!) ?? []
+      found.push([match[2]!, match[3]!, line[match[1]!.length] === ':'])
+      files.set(match[1]!, found)
+    } else if (line.startsWith('[limit')) rest = line.slice(1, -1)
   }
   if (!files.size) return <p className="bench-note">{t('workbench.nothingFound')}</p>
   return (
@@ -54,14 +61,15 @@ function Matches({ lines }: { lines: string[] }) {
         <section key={path}>
           <h4>{path}</h4>
           <ul>
-            {found.map(([line, text], index) => (
-              <li key={index}>
+            {found.map(([line, text, isMatch], index) => (
+              <li key={index} className={isMatch ? undefined : 'match-around'}>
                 <span className="match-line">{line}</span> <code>{text.slice(0, 500)}</code>
               </li>
             ))}
           </ul>
         </section>
       ))}
+      {rest && <p className="bench-quiet">{rest}</p>}
     </div>
   )
 }

@@ -20,6 +20,8 @@ const BY_TOOL = new Map<string, View>([
   ['file_edit', FileChange],
   ['file_list', Found],
   ['file_find', Found],
+  ['file_grep', Found],
+  ['archive_unpack', Found],
   ['web_search', Found],
   ['web_fetch', Answered],
   ['http_request', Answered],
