@@ -7,6 +7,7 @@ import {
   MessageCircleQuestion,
   PanelRightOpen,
   Search,
+  SquareCode,
   Terminal,
   Wrench,
   type LucideIcon,
@@ -27,6 +28,10 @@ const Decide = lazy(() => import('@/screens/approvals/decide').then(({ Decide })
 
 const ICONS = new Map<string, LucideIcon>([
   ['shell_exec', Terminal],
+  ['shell_view', Terminal],
+  ['shell_input', Terminal],
+  ['shell_kill', Terminal],
+  ['python_exec', SquareCode],
   ['file_read', FileText],
   ['file_write', FilePen],
   ['file_edit', FilePen],

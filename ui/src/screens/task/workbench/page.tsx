@@ -73,7 +73,7 @@ export function partsOf(content: string): { title: string; text: string; links: 
   }
 }
 
-function Picture({ taskId, fileId }: { taskId: string; fileId: string }) {
+export function Picture({ taskId, fileId }: { taskId: string; fileId: string }) {
   const { supabase } = useServed()
   const { data: file } = useQuery({
     queryKey: ['task', taskId, 'file', fileId],
