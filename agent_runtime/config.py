@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     max_steps: int = Field(default=100, ge=1)
     max_repeats: int = Field(default=3, ge=2, description="Identical calls in a row before the loop detector trips.")
     allow_unsandboxed: bool = False
+    own_hosts: list[str] = Field(
+        default_factory=list, description="Further `host:port` of the runtime that no tool reaches, allowed or not."
+    )
 
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

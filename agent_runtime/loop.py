@@ -40,6 +40,7 @@ from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.tool import ToolContext
+from agent_runtime.toolbox.web.egress import EgressGuard
 from agent_runtime.toolbox.workspace import Workspace
 from agent_runtime.vault.guard import RunSecrets
 
@@ -84,6 +85,7 @@ class Run:
     guard: LeaseGuard
     secrets: RunSecrets
     sessions: Sessions
+    egress: EgressGuard
     feed: AnswerFeed | None = None
     """Is told how the model's answer goes on."""
     _started: set[UUID] = field(default_factory=set)
@@ -248,6 +250,7 @@ class Run:
         log.info("tool started", tool=tool.name, execution_id=str(execution.id))
         try:
             config = await self.secrets.resolve(execution.id, tool.name, row.config)
+            egress = self.egress.allowing(config.get("allow_hosts"))
         except ToolRefused as refusal:
             return Outcome(status="failed", content=str(refusal), error=str(refusal))
         context = ToolContext(
@@ -260,6 +263,8 @@ class Run:
             config=config,
             sessions=self.sessions,
             earlier=self.context.executions,
+            egress=egress,
+            agent_network=self.context.agent.configuration.get("network") is True,
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)

@@ -1,6 +1,6 @@
-"""What a worker knows of its model server, told to the database: when it starts, when it changes, and now and then.
+"""What a worker knows of its model server, told to the database: at its start, when it changes, and now and then.
 
-So that a screen can say why nothing moves, without reaching the model server itself.
+Its sandbox is told with it. So a screen can say why nothing moves without reaching the model server itself.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ STAND_IN_MARK = "agent-runtime-scripted"
 Health = dict[str, Any]
 
 
-async def watch_model(store: Store, settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
-    """Look and tell for ever. Nothing that goes wrong here keeps a worker from its work.
+async def watch_model(
+    store: Store, settings: Settings, look_seconds: float = LOOK_SECONDS, sandbox: str | None = None
+) -> None:
+    """Look and tell for ever, the sandbox's name with it. Nothing that goes wrong here keeps a worker from its work.
 
     Returns at once where the database is of a release that does not listen.
     """
@@ -44,7 +46,7 @@ async def watch_model(store: Store, settings: Settings, look_seconds: float = LO
             try:
                 if settings.model_url is None and (url is None or clock() - told_at >= TELL_SECONDS):
                     url = str((await store.config())["config"].get("ollama_base_url") or "")
-                health = await look_at(client, url or "", settings.model)
+                health = await look_at(client, url or "", settings.model) | {"sandbox": sandbox}
                 if health != told or clock() - told_at >= TELL_SECONDS:
                     answer = await store.report(health)
                     told, told_at = health, clock()
@@ -64,7 +66,7 @@ def open_client() -> httpx.AsyncClient:
 
 
 async def look_at(client: httpx.AsyncClient, url: str, model: str | None) -> Health:
-    """What `worker_report` takes: `{"model_url", "reachable", "version", "stand_in", "models", "model", "error"}`."""
+    """For `worker_report`: `{"model_url", "reachable", "version", "stand_in", "models", "model", "error"}`."""
     health: Health = {
         "model_url": without_credentials(url),
         "reachable": False,

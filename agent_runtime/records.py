@@ -144,6 +144,8 @@ class RunContext(_Row):
     files: list[FileRow]
     limits: dict[str, float] = Field(default_factory=dict)
     """The tightest of the tenant's, the agent's and the task's limits, by name."""
+    allow_hosts: list[str] = Field(default_factory=list)
+    """What tools may reach of private networks in this tenant, as `host:port`."""
     config: dict[str, Any]
 
 

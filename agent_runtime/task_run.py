@@ -33,6 +33,8 @@ from agent_runtime.storage import Storage
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
+from agent_runtime.toolbox.web.egress import EgressGuard
+from agent_runtime.toolbox.web.own import own_hosts
 from agent_runtime.vault.guard import RunSecrets, own_secrets
 from agent_runtime.vault.keys import Keyring
 from agent_runtime.workspace_hold import hold_workspace
@@ -65,6 +67,11 @@ class TaskRunner:
         self._answers = answers
         self._keys = Keyring.of(settings)
         self._own_secrets = own_secrets(settings)
+
+    @property
+    def sandbox_name(self) -> str:
+        """Where commands run; `none` for no sandbox at all."""
+        return self._sandbox.name
 
     async def run(self, task: Task, lease: Lease, interrupt: Interrupt) -> None:
         """Run to the end, and write the end down. Never raises for what a task does; when `interrupt` stops it, the
@@ -154,6 +161,7 @@ class TaskRunner:
             guard=self._guard,
             secrets=secrets,
             sessions=sessions,
+            egress=EgressGuard(context.allow_hosts, own=own_hosts(self._settings, context.config)),
             feed=feed,
         )
 

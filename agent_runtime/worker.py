@@ -248,7 +248,7 @@ class Worker:
         ) from None
 
     async def _watch_for_ever(self) -> None:
-        await watch_model(self._store, self._settings)
+        await watch_model(self._store, self._settings, sandbox=self._runner.sandbox_name)
 
     async def _sweep_for_ever(self) -> None:
         while True:

@@ -27,6 +27,7 @@ NAMES = (
     "idle_worker",
     "zombie",
     "cancel_latency",
+    "sandbox_start",
     "scale",
     "workspace_travel",
     "rls",

@@ -62,6 +62,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/database_tools.sql
 \ir functions/names.sql
 \ir functions/operator.sql
+\ir functions/allow_hosts.sql
 \ir functions/agents.sql
 \ir functions/trial.sql
 \ir functions/health.sql
@@ -76,6 +77,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/state.sql
 \ir triggers/append_only.sql
 \ir triggers/limits.sql
+\ir triggers/allow_hosts.sql
 \ir triggers/search.sql
 \ir triggers/timeline.sql
 \ir triggers/notify.sql
@@ -113,6 +115,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/database_tools.sql
 \ir policies/search.sql
 \ir policies/operator.sql
+\ir policies/allow_hosts.sql
 \ir policies/screens.sql
 \ir policies/health.sql
 \ir policies/live.sql

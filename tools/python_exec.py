@@ -61,7 +61,7 @@ async def python_exec(arguments: Arguments, context: ToolContext) -> ToolResult:
 
 
 async def _open(context: ToolContext) -> PythonSession:
-    return await PythonSession.open(context.sandbox, context.workspace.root)
+    return await PythonSession.open(context.sandbox, context.workspace.root, network=context.network)
 
 
 def _ran_before(context: ToolContext) -> bool:

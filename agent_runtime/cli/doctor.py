@@ -18,7 +18,7 @@ from agent_runtime.cli import app
 if TYPE_CHECKING:
     from agent_runtime.cli.doctor_parts import Part
 
-_STYLES = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+_STYLES = {"ok": "green", "missing": "bold red", "optional": "yellow", "danger": "bold red"}
 
 
 @app.command(epilog="Example: agent-runtime doctor --json")

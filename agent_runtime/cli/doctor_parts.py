@@ -41,6 +41,7 @@ _MODELS_OF_AGENTS = """
 """
 
 Absence = Literal["missing", "optional"]
+State = Literal["ok", "missing", "optional", "danger"]
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Part:
     """One line of the examination."""
 
     name: str
-    state: Literal["ok", "missing", "optional"]
-    """`optional`: it is not there, and the runtime works without it."""
+    state: State
+    """`optional`: it is not there, and the runtime works without it. `danger`: it works, and should not like this."""
     version: str = ""
     detail: str = ""
     remedy: str = ""
@@ -149,17 +150,12 @@ def _embedded_programs(absent: Absence) -> Iterator[Part]:
 
 
 def _command_sandbox(settings: Settings) -> Iterator[Part]:
-    from agent_runtime.toolbox.sandbox.choice import REMEDY, choose_sandbox
+    from agent_runtime.toolbox.sandbox.choice import INSTALL, REMEDY, choose_sandbox
 
+    states: dict[str, tuple[State, str]] = {"refused": ("missing", REMEDY), "none": ("danger", INSTALL)}
     sandbox = choose_sandbox(settings.allow_unsandboxed)
-    refused = sandbox.name == "refused"
-    yield Part(
-        "Command sandbox",
-        "missing" if refused else "ok",
-        sandbox.name,
-        sandbox.describe(),
-        REMEDY if refused else "",
-    )
+    state, remedy = states.get(sandbox.name, ("ok", ""))
+    yield Part("Command sandbox", state, sandbox.name, sandbox.describe(), remedy)
     if shutil.which("bwrap") is None:
         yield Part("bubblewrap", "optional", detail="not found on PATH", remedy="apt install bubblewrap")
 

@@ -55,7 +55,7 @@ def run(
 async def _work(settings: Settings, drain: bool) -> None:
     from agent_runtime.db.store import address_of, describe_address
     from agent_runtime.toolbox.registry import Registry
-    from agent_runtime.toolbox.sandbox.choice import choose_sandbox
+    from agent_runtime.toolbox.sandbox.choice import INSTALL, choose_sandbox
     from agent_runtime.worker import open_worker
 
     registry = Registry.load(settings.tools_path)
@@ -70,6 +70,9 @@ async def _work(settings: Settings, drain: bool) -> None:
             sandbox=sandbox.describe(),
             workspaces=str(settings.workspace_root),
         )
+        if sandbox.name == "none":
+            # An error, so that it is red on a terminal and found in a log; the database's audit has it as well.
+            log.error("COMMANDS RUN WITHOUT A SANDBOX", remedy=INSTALL)
         await worker.run(drain=drain)
         log.info("worker stopped")
 

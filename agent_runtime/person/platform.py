@@ -160,6 +160,11 @@ class Platform:
         row = await self._call("set_tenant_limits", {"p_tenant": str(tenant), "p_limits": limits})
         return TenantRow.model_validate({**row, "limits": row["settings"].get("limits", {})})
 
+    async def set_tenant_allow_hosts(self, tenant: UUID, hosts: list[str]) -> list[str]:
+        """An operator says which hosts of private networks a tenant's tools may reach, all of them."""
+        row = await self._call("set_tenant_allow_hosts", {"p_tenant": str(tenant), "p_hosts": hosts})
+        return list(row["settings"].get("allow_hosts", []))
+
     async def tool(self, name: str) -> ToolRow:
         """By its name."""
         rows = await self._ask(self._supabase.table("tools").select("*").eq("name", name))

@@ -21,6 +21,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox.sessions import Sessions
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 if TYPE_CHECKING:
     from agent_runtime.records import Execution
@@ -105,8 +106,17 @@ class ToolContext:
     """What stays open between the calls of this run."""
     earlier: Sequence[Execution] = ()
     """The calls of this task so far, in order: what an earlier run had open is on record here."""
+    egress: EgressGuard = field(default_factory=EgressGuard)
+    """What of the network the call may reach: of the tenant's allowed hosts and the tool's own."""
+    agent_network: bool = False
+    """Whether the agent's configuration grants commands the network: `network: true`."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
+
+    @property
+    def network(self) -> EgressGuard | None:
+        """For commands: what they may reach. None unless tool and agent are both configured to `network`."""
+        return self.egress if self.agent_network and self.config.get("network") is True else None
 
     @property
     def idempotency_key(self) -> str:

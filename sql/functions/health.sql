@@ -4,20 +4,28 @@ create or replace function public.worker_report(p_worker uuid, p_health jsonb) r
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_health constant jsonb := private.json(p_health);
+  v_before jsonb;
 begin
   if v_health is null or jsonb_typeof(v_health) <> 'object' or octet_length(v_health::text) > 65536 then
     raise exception using errcode = 'AR005', message = 'p_health is not an object of at most 65536 bytes';
   end if;
-  update public.workers w set health = v_health, health_at = now() where w.id = p_worker;
+  select w.health into v_before from public.workers w where w.id = p_worker for update;
   if not found then
     raise exception using errcode = 'AR002', message = format('there is no worker %s', p_worker);
+  end if;
+  update public.workers w set health = v_health, health_at = now() where w.id = p_worker;
+  if v_health ->> 'sandbox' = 'none' and v_before ->> 'sandbox' is distinct from 'none' then
+    perform private.audit_event(
+      'worker.unsandboxed', 'workers', p_worker,
+      (select jsonb_build_object('host', w.host, 'pid', w.pid, 'version', w.version) from public.workers w where w.id = p_worker), null
+    );
   end if;
   return jsonb_build_object('missing', to_jsonb(private.missing_models(v_health, private.wanted_models(null))));
 end
 $$;
 comment on function public.worker_report(uuid, jsonb) is
   'A worker says what it knows of its model server: {"model_url" without credentials, "reachable", "version", "stand_in", "models": names, '
-  '"model": what it uses instead of the agents'' own, "error"}. Returns {"missing"}: models that agents want and the server has not.';
+  '"model": what it uses instead of the agents'' own, "error", "sandbox": where commands run}. None is audited. Returns {"missing"}: models that agents want and the server has not.';
 
 create or replace function private.model_tag(p_name text) returns text
 language sql immutable set search_path = pg_catalog, pg_temp as $$
@@ -108,6 +116,7 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
     when 'model_unreachable' then 'Its model server does not answer: start Ollama there, or set ollama_base_url in the configuration.'
     when 'model_missing' then 'The model server has not all models that agents want: `ollama pull` them, or choose others for the agents.'
     when 'model_stand_in' then 'Scripted answers, and no model: for tests and demonstrations. Start Ollama, and set AGENT_RUNTIME_MODEL_URL or ollama_base_url.'
+    when 'unsandboxed' then 'Commands of models run there with all rights of its account: install bubblewrap, and start it without --allow-unsandboxed.'
     when 'queue_stuck' then 'Tasks wait although workers run: they are all busy. Start more workers, or raise AGENT_RUNTIME_CONCURRENCY.'
     when 'leases_overdue' then 'Runs whose worker died were not given to another one: no worker looks for them. Start one.'
     when 'reap_late' then 'No worker has looked for dead workers'' tasks for five minutes: restart the workers.'
@@ -125,6 +134,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     when p_worker.health -> 'reachable' is distinct from 'true' then 'model_unreachable'
     when p_worker.health -> 'stand_in' = 'true' then 'model_stand_in'
     when private.missing_models(p_worker.health, p_wanted) <> '{}' then 'model_missing'
+    when p_worker.health ->> 'sandbox' = 'none' then 'unsandboxed'
   end
 $$;
 

@@ -24,6 +24,7 @@ begin
       case when v_agent.model_name = 'default' then private.config('default_model') #>> '{}' else v_agent.model_name end
     ),
     'limits', private.limits_of(v_task),
+    'allow_hosts', (select coalesce(t.settings -> 'allow_hosts', '[]') from public.tenants t where t.id = v_task.tenant_id),
     'tools', (
       select coalesce(jsonb_agg(to_jsonb(t) - 'usage_count' - 'created_at' - 'updated_at' order by t.name), '[]')
       from public.tools t

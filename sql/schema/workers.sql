@@ -19,7 +19,7 @@ alter table public.workers
   add column if not exists health jsonb,
   add column if not exists health_at timestamptz;
 comment on column public.workers.health is
-  'What it knows of its model server, as it told worker_report: {"model_url", "reachable", "version", "stand_in", "models", "model", "error"}.';
+  'What it knows of its model server, as it told worker_report: {"model_url", "reachable", "version", "stand_in", "models", "model", "error", "sandbox"}.';
 comment on column public.workers.last_tenant is 'Whose turn it was last, where several tenants have tasks waiting.';
 alter table public.workers enable row level security;
 

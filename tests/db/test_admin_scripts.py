@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 FOLDER = resources.sql() / "seed" / "admin"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sql"))
-PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE = (
+PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, HOSTS, MOVE = (
     "promote_user_to_admin.sql", "promote_user_to_operator.sql",
     "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
-    "set_configuration.sql", "set_tenant_limits.sql", "move_user_to_tenant.sql",
+    "set_configuration.sql", "set_tenant_limits.sql", "set_tenant_allow_hosts.sql", "move_user_to_tenant.sql",
 )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def everything(connection: Connection) -> list[list[Row]]:
 
 
 def test_there_is_no_other_script() -> None:
-    assert sorted([PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE]) == SCRIPTS
+    assert sorted([PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, HOSTS, MOVE]) == SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -77,6 +77,7 @@ FILLED_IN: list[tuple[str, dict[str, str]]] = [
     (AGENT, {"name": "'Asistente General'", "standing_permissions": "array['shell_exec']", "limits": STEPS}),
     (ENABLE, {"name": "'shell_exec'", "requires_confirmation": "true", "approvals_required": "2"}),
     (LIMIT, {"tenant": "'Ana@example.org'", "limits": STEPS}),
+    (HOSTS, {"tenant": "'Ana@example.org'", "hosts": """'["wiki.internal:8080"]'"""}),
     (CONFIGURE, {"key": "'default_model'", "value": "'llama3.1:8b'"}),
     (CONFIGURE, {"key": "'smtp.host'", "value": "'\"mail\"'", "is_new": "true", "is_sensitive": "true"}),
 ]

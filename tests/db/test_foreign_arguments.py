@@ -63,6 +63,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "set_tool": lambda s: {"p_tool": s.rows["tools"]["id"], "p_timeout_seconds": 5},
     "platform_tenants": lambda s: {},
     "set_tenant_limits": lambda s: {"p_tenant": str(s.tenant), "p_limits": "{}"},
+    "set_tenant_allow_hosts": lambda s: {"p_tenant": str(s.tenant), "p_hosts": "[]"},
     "clone_agent": lambda s: {"p_agent": s.rows["agents"]["id"], "p_name": "x"},
     "publish_agent": lambda s: {"p_agent": s.rows["agents"]["id"]},
     "try_tool": lambda s: {"p_tool": s.rows["tools"]["id"]},
@@ -102,7 +103,7 @@ NO_UUID = "22P02"
 """What a name gets where an id belongs."""
 
 UNHEARD = {"accept_invitation", "vault_remove"}
-OPERATORS = {"set_configuration", "platform_tenants", "set_tenant_limits", "publish_agent"}
+OPERATORS = {"set_configuration", "platform_tenants", "set_tenant_limits", "set_tenant_allow_hosts", "publish_agent"}
 """Functions that hear no person of a tenant, with whatever of their own."""
 
 TELLS = {("submit_task", "p_task")}

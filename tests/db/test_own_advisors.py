@@ -49,6 +49,7 @@ DEFINERS_OF_PEOPLE = {
     "set_tool": "an operator, of the platform's; an admin, of the own tenant's",
     "platform_tenants": "an operator; says what tenants there are, and nothing of what is in them",
     "set_tenant_limits": "an operator",
+    "set_tenant_allow_hosts": "an operator",
     "publish_agent": "an operator, of an agent that the operator sees",
     "try_tool": "an admin, in the own tenant",
     # What policies ask. They read public.users past its own policy, which would otherwise ask itself.

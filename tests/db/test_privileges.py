@@ -21,8 +21,8 @@ PERSONS = {
     "vault_slot", "vault_put", "vault_list", "vault_remove",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
-    "my_access", "set_configuration", "set_tool", "platform_tenants", "set_tenant_limits", "clone_agent",
-    "publish_agent", "try_tool", "runtime_health", "search_tasks", "task_people",
+    "my_access", "set_configuration", "set_tool", "platform_tenants", "set_tenant_limits", "set_tenant_allow_hosts",
+    "clone_agent", "publish_agent", "try_tool", "runtime_health", "search_tasks", "task_people",
 }  # fmt: skip
 # What audit_… call past the policies, for admins alone.
 AUDITORS = {"my_audit_head", "check_my_audit", "export_my_audit"}

@@ -32,7 +32,7 @@ BUBBLEWRAP = KUBERNETES / "components" / "bubblewrap"
 # The oldest with what the bubblewrap component needs, and the newest whose schema the package carries.
 KUBERNETES_VERSIONS = ("1.33", "1.37")
 OWN_KINDS = ("deployment", "namespace", "networkpolicy", "poddisruptionbudget", "secret.example", "serviceaccount")
-NAMESPACE_CALLS = {"clone", "clone3", "unshare", "mount", "umount2", "pivot_root", "chroot"}
+NAMESPACE_CALLS = {"clone", "clone3", "unshare", "setns", "mount", "umount2", "pivot_root", "chroot"}
 
 
 def manifest(name: str, folder: Path = KUBERNETES) -> dict[str, Any]:

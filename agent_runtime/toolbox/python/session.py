@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sandbox.running import Running
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 _FOLDER = Path(__file__).parent
 _ANSWER_LIMIT_BYTES = 16 * 1024 * 1024
@@ -52,7 +53,7 @@ class PythonSession:
         self.calls = 0
 
     @classmethod
-    async def open(cls, sandbox: Sandbox, workspace: Path, *, network: bool = False) -> PythonSession:
+    async def open(cls, sandbox: Sandbox, workspace: Path, *, network: EgressGuard | None = None) -> PythonSession:
         """A new interpreter. Raises `ToolRefused` when nothing can be started here."""
         keeper, interpreter = ((_FOLDER / name).read_text() for name in ("keeper.py", "interpreter.py"))
         argv = ["python3", "-I", "-S", "-c", keeper, interpreter]

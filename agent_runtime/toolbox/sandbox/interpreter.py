@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def interpreter_folders() -> list[Path]:
     return sorted(wanted)
 
 
+@functools.cache
 def search_path(*, confined: bool) -> str:
     """PATH for commands: the worker's Python first.
 

@@ -337,6 +337,8 @@ export const admin = {
         'The model server has not all models that agents want: ollama pull them, or choose others for the agents.',
       model_stand_in:
         'Scripted answers, and no model: for tests and demonstrations. Start Ollama, and set AGENT_RUNTIME_MODEL_URL or the address in the configuration.',
+      unsandboxed:
+        'Commands of models run there with all rights of its account: install bubblewrap, and start it without --allow-unsandboxed.',
       queue_stuck:
         'Tasks wait although workers run: they are all busy. Start more workers, or raise AGENT_RUNTIME_CONCURRENCY.',
       leases_overdue: 'Runs whose worker died were not given to another one: no worker looks for them. Start one.',

@@ -346,6 +346,8 @@ export const admin: Same<typeof english> = {
         'El servidor de modelos no tiene todos los que piden los agentes: descárguelos con ollama pull o elija otros.',
       model_stand_in:
         'Respuestas de guion, sin modelo: para pruebas y demostraciones. Inicie Ollama e indique AGENT_RUNTIME_MODEL_URL o la dirección en la configuración.',
+      unsandboxed:
+        'Las órdenes de los modelos se ejecutan allí con todos los permisos de su cuenta: instale bubblewrap e inícielo sin --allow-unsandboxed.',
       queue_stuck:
         'Hay tareas en espera aunque hay procesos: están todos ocupados. Inicie más o suba AGENT_RUNTIME_CONCURRENCY.',
       leases_overdue: 'Ejecuciones de un proceso muerto no pasaron a otro: ningún proceso las busca. Inicie uno.',

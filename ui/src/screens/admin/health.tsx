@@ -122,6 +122,7 @@ const PROBLEMS = [
   'model_unreachable',
   'model_missing',
   'model_stand_in',
+  'unsandboxed',
   'queue_stuck',
   'leases_overdue',
   'reap_late',
