@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -20,11 +21,11 @@ from bench.report import Line, Report, Steps
 
 HOW = (
     "The same line of Python, `sum(range(1000))`, run {rounds} times in turn: by python_exec in an interpreter that is "
-    "open, by python_exec in a new one (its first call), by shell_exec as `python3 -c`, and by `python3 -c` without a "
-    "sandbox. From the call to its outcome; sandbox: {sandbox}."
+    "open, by python_exec in a new one (its first call), by shell_exec as `python3 -c`, by `python3 -c` without a "
+    "sandbox, and by compile and exec in this process. From the call to its outcome; sandbox: {sandbox}."
 )
 CODE = "sum(range(1000))"
-BARE, SHELL = "python3 -c, no sandbox", "shell_exec: python3 -c"
+BARE, SHELL, HERE = "python3 -c, no sandbox", "shell_exec: python3 -c", "exec in this process"
 
 
 async def measure(quick: bool, steps: Steps) -> Report:
@@ -56,6 +57,7 @@ async def measure(quick: bool, steps: Steps) -> Report:
             "python_exec, first call": first,
             SHELL: lambda: call("shell_exec", open_one, command=f"python3 -c 'print({CODE})'"),
             BARE: _bare,
+            HERE: _here,
         }
         found: dict[str, list[float]] = {name: [] for name in ways}
         try:
@@ -70,12 +72,21 @@ async def measure(quick: bool, steps: Steps) -> Report:
                 steps.done()
         finally:
             await open_one.close_all()
-    lines = [Line(name, "ms", times, against=() if name == BARE else (BARE,)) for name, times in found.items()]
+    lines = [Line(name, "ms", times, () if name in (BARE, HERE) else (BARE, HERE)) for name, times in found.items()]
     return Report("a call of Python", HOW.format(rounds=rounds, sandbox=sandbox.name), lines)
 
 
 async def _bare() -> None:
-    process = await asyncio.create_subprocess_exec("python3", "-c", f"print({CODE})", stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", f"print({CODE})", stdout=asyncio.subprocess.PIPE
+    )
     output, _ = await process.communicate()
     if output.strip() != b"499500":
         raise NotComparable(f"python3 -c answered: {output!r}")
+
+
+async def _here() -> None:
+    names: dict[str, object] = {}
+    exec(compile(f"value = {CODE}", "<bench>", "exec"), names)
+    if names["value"] != 499500:
+        raise NotComparable("exec answered something else")

@@ -10,6 +10,7 @@ import {
   PackageOpen,
   PanelRightOpen,
   Search,
+  SquareCode,
   Terminal,
   Wrench,
   type LucideIcon,
@@ -30,6 +31,10 @@ const Decide = lazy(() => import('@/screens/approvals/decide').then(({ Decide })
 
 const ICONS = new Map<string, LucideIcon>([
   ['shell_exec', Terminal],
+  ['shell_view', Terminal],
+  ['shell_input', Terminal],
+  ['shell_kill', Terminal],
+  ['python_exec', SquareCode],
   ['file_read', FileText],
   ['file_write', FilePen],
   ['file_edit', FilePen],

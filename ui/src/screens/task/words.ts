@@ -6,6 +6,10 @@ export const CONTROL = new Set(['plan_set', 'plan_advance', 'message_notify', 'm
 
 const KNOWN = [
   'shell_exec',
+  'shell_view',
+  'shell_input',
+  'shell_kill',
+  'python_exec',
   'file_read',
   'file_write',
   'file_edit',
@@ -72,6 +76,11 @@ export function objectOf(
         .join(' · ')
     case 'web_search':
       return of('query') && `“${of('query')}”`
+    case 'shell_exec':
+    case 'shell_view':
+    case 'shell_input':
+    case 'shell_kill':
+      return of('session')
     case 'browser_click':
     case 'browser_type':
     case 'browser_select':
@@ -97,6 +106,8 @@ export function detailOf(tool: string, args: Record<string, unknown> | undefined
   if (!args) return ''
   const of = (key: string) => (typeof args[key] === 'string' ? oneLine(args[key], 300) : '')
   if (tool === 'shell_exec') return of('command')
+  if (tool === 'shell_input') return of('text')
+  if (tool === 'python_exec') return of('code')
   if (tool === 'db_query' || tool === 'db_execute') return of('sql')
   if (tool === 'spawn_tasks') return of('instructions')
   return isKnown(tool) ? '' : argumentsText(args)
@@ -141,9 +152,11 @@ export function previewOf(tool: string, content: string): string {
       .map((line) => line.slice(0, 200))
       .join('\n')
       .trim()
-  if (tool === 'shell_exec') {
+  if (tool.startsWith('shell_') || tool === 'python_exec') {
     const said = lines.filter(
-      (line, index) => !(index === 0 && line.startsWith('exit code')) && line !== 'stdout:' && line !== 'stderr:',
+      (line, index) =>
+        !(index === 0 && /^(exit code|session |error: )/.test(line)) &&
+        !/^(stdout|stderr|output|screen|value|traceback):$|^\(no (new )?output\)$/.test(line),
     )
     return said
       .slice(-3)

@@ -89,7 +89,7 @@ function Written({ taskId, call, args, files, path }: ViewProps & { path: string
   )
 }
 
-function FileText({ text, path, label }: { text: string; path: string; label: string }) {
+export function FileText({ text, path, label }: { text: string; path: string; label: string }) {
   if (text.length > COLOURED)
     return <LongOutput text={text} label={label} name={`${path.split('/').at(-1) || 'text'}.txt`} plain />
   return <TextView text={text} language={path ? languageOf(path) : null} label={label} />

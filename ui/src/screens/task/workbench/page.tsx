@@ -119,7 +119,7 @@ export function partsOf(content: string): { told: string; title: string; text: s
   }
 }
 
-function Picture({ taskId, fileId }: { taskId: string; fileId: string }) {
+export function Picture({ taskId, fileId }: { taskId: string; fileId: string }) {
   const { supabase } = useServed()
   const { data: file } = useQuery({
     queryKey: ['task', taskId, 'file', fileId],

@@ -2,6 +2,8 @@ import { lazy } from 'react'
 import type { View } from './view'
 
 const Terminal = lazy(() => import('./terminal'))
+const TerminalSession = lazy(() => import('./terminal_session'))
+const Python = lazy(() => import('./python'))
 const FileContent = lazy(() => import('./file_content'))
 const FileChange = lazy(() => import('./file_change'))
 const Page = lazy(() => import('./page'))
@@ -15,6 +17,10 @@ export const Anything = lazy(() => import('./anything'))
 /** A view per tool. A new tool without one is shown by its category's, or as data. */
 const BY_TOOL = new Map<string, View>([
   ['shell_exec', Terminal],
+  ['shell_view', TerminalSession],
+  ['shell_input', TerminalSession],
+  ['shell_kill', TerminalSession],
+  ['python_exec', Python],
   ['file_read', FileContent],
   ['file_write', FileContent],
   ['file_edit', FileChange],

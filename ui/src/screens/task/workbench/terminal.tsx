@@ -2,10 +2,15 @@ import { useTranslation } from 'react-i18next'
 import { Badge } from '@/kit/status'
 import { CopyButton } from '@/kit/copy'
 import { LongOutput } from './long_output'
+import TerminalSession from './terminal_session'
 import { textOf, type ViewProps } from './view'
 
 /** A command, what it wrote, and how it ended. */
-export default function Terminal({ call, args, data, content }: ViewProps) {
+export default function Terminal(props: ViewProps) {
+  return textOf(props.args.session) ? <TerminalSession {...props} /> : <Command {...props} />
+}
+
+function Command({ call, args, data, content }: ViewProps) {
   const { t } = useTranslation('task')
   const command = textOf(args.command)
   const { output, errors } = partsOf(content ?? '')

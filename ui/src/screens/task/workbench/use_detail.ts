@@ -62,11 +62,17 @@ export function useDetail(call: Call) {
         detail: {
           args: (row.input_parameters ?? {}) as Detail['args'],
           original: row.original_parameters as Detail['original'],
-          data: row.output_result as Detail['data'],
+          data: dataOf(row.output_result as Detail['data']),
         },
       }
     },
   })
+}
+
+/** What the tool recorded: a worker keeps it beside the words and the effect. */
+function dataOf(output: Detail['data']): Detail['data'] {
+  if (typeof output?.content !== 'string' || !output.data || typeof output.data !== 'object') return output
+  return { ...output.data, effect: output.effect ?? null }
 }
 
 /** Save all of it as a file, without reading what is in it. */
