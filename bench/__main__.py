@@ -33,6 +33,7 @@ NAMES = (
     "ui_size",
     "ui_timeline",
     "live_streams",
+    "mcp_stdio",
 )
 
 WIDTH = 150
