@@ -265,6 +265,7 @@ class Run:
             config=config,
             sessions=self.sessions,
             egress=egress,
+            agent_network=self.context.agent.configuration.get("network") is True,
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)

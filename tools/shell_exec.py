@@ -44,6 +44,7 @@ async def shell_exec(arguments: Arguments, context: ToolContext) -> ToolResult:
         workspace=context.workspace.root,
         timeout_seconds=seconds,
         environment=_environment(context.config.get("environment")),
+        network=context.network,
     )
     data = {"exit_code": result.exit_code, "timed_out": result.timed_out, "truncated": result.truncated}
     return ToolResult(content=_report(result, seconds), data=data, failed=result.exit_code != 0 or result.timed_out)

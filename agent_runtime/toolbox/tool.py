@@ -105,8 +105,15 @@ class ToolContext:
     """What stays open between the calls of this run."""
     egress: EgressGuard = field(default_factory=EgressGuard)
     """What of the network the call may reach: of the tenant's allowed hosts and the tool's own."""
+    agent_network: bool = False
+    """Whether the agent's configuration grants commands the network: `network: true`."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
+
+    @property
+    def network(self) -> EgressGuard | None:
+        """For commands: what they may reach. None unless tool and agent are both configured to `network`."""
+        return self.egress if self.agent_network and self.config.get("network") is True else None
 
     @property
     def idempotency_key(self) -> str:
