@@ -37,6 +37,7 @@ from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.toolbox.connect.rows import RowTools
 from agent_runtime.toolbox.executor import Outcome, execute
+from agent_runtime.toolbox.fence import asked_of, fence
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.tool import ToolContext
@@ -210,12 +211,16 @@ class Run:
         # Files first: a result that is on record should not refer to files that are not.
         notes = await self.files.store_changes(execution.retry_class)
         row = self._row(execution.tool_name)
-        content = "\n".join([outcome.content, *notes, *([row.response_guide] if row and row.response_guide else [])])
+        said = outcome.content
+        if row and self._is_from_outside(row, outcome):
+            said = fence(said, outcome.sources or asked_of(row.destination, execution.input_parameters))
+        content = "\n".join([said, *notes, *([row.response_guide] if row and row.response_guide else [])])
         await self._finish(
             execution,
             outcome.status,
             content,
-            {"content": outcome.content, "data": outcome.data},
+            {"content": outcome.content, "data": outcome.data}
+            | ({"sources": outcome.sources} if outcome.sources else {}),
             error=outcome.error,
             execution_time_ms=outcome.execution_time_ms,
             effect=outcome.effect.model_dump() if outcome.effect else None,
@@ -230,10 +235,19 @@ class Run:
             # An admin forbade the tool, or an approval expired, after the call was recorded; or the task is to end.
             await self._finish(execution, "failed", f"The call was not run: {refusal}", {}, error=str(refusal))
             return False
-        self._started.add(execution.id)
         self._remember([], [started.execution])
         self._update_task(usage=started.usage)
+        if started.execution.status == "awaiting_approval":
+            # What the task has read since the call was recorded makes it a person's to decide about.
+            return False
+        self._started.add(execution.id)
         return True
+
+    def _is_from_outside(self, row: ToolRow, outcome: Outcome) -> bool:
+        if row.category == CONTROL_CATEGORY or not outcome.content:
+            return False
+        # In a task that has read something from outside, a file or a command may give it back.
+        return bool(outcome.sources) or row.taints or self.context.task.tainted
 
     async def _keep_files(self) -> None:
         while await self.files.store_rest():

@@ -49,6 +49,8 @@ class Task(_Row):
     active_seconds: float = 0.0
     """How long workers ran it before the current claim."""
     lease_token: UUID | None = None
+    tainted: bool = False
+    """It has read something from outside."""
     limits: dict[str, Any] = Field(default_factory=dict)
     usage: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
@@ -81,6 +83,8 @@ class ToolRow(_Row):
     implementation_type: str = "python"
     implementation_code: str | None = None
     retry_class: Literal["pure", "idempotent", "keyed", "unsafe"]
+    taints: bool = False
+    destination: str | None = None
     timeout_seconds: int
     output_limit_bytes: int
     prompt_injection: str | None = None
@@ -174,7 +178,7 @@ class ResultRecord(_Row):
     messages: list[Message]
     executions: list[Execution]
     task: dict[str, Any]
-    """What a result can change of the task: its plan, phases, progress and usage."""
+    """What a result can change of the task: its plan, phases, progress and usage, and that it is tainted."""
 
 
 class Lease(_Row):

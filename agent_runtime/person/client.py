@@ -43,13 +43,14 @@ _IDS_AT_ONCE = 100
 _TASKS_AT_ONCE = 200
 _EXECUTION_COLUMNS = (
     "id, task_id, status, step, call_index, input_parameters, original_parameters, input_digest, output_result,"
-    " error_message, execution_time_ms, approvals_needed, approval_expires_at, tools(name),"
+    " error_message, execution_time_ms, approvals_needed, approval_expires_at, gate, tools(name),"
     " execution_decisions(user_id, verdict, input_digest, reason, created_at)"
 )
 # A call by itself, with what a person wants to know before deciding.
-_CALL_COLUMNS = _EXECUTION_COLUMNS.replace("tools(name)", "tools(name, function_schema)") + (
+_CALL_COLUMNS = _EXECUTION_COLUMNS.replace("tools(name)", "tools(name, function_schema, outward)") + (
     # By its foreign key, since files, too, lead from a call to a task.
-    ", tasks!tool_executions_task_id_fkey(title, user_id, status), messages(content, created_at)"
+    ", tasks!tool_executions_task_id_fkey(title, user_id, status, tainted, taint_sources)"
+    ", messages(content, created_at)"
 )
 _MOST_REASON_BYTES = 65_536
 
@@ -450,8 +451,14 @@ def _waiting(row: dict[str, Any]) -> ExecutionRow:
             **row,
             "input_parameters": row["arguments"],
             "original_parameters": row["original_arguments"],
-            "tools": {"name": row["tool_name"], "function_schema": row["function_schema"]},
-            "tasks": {"title": row["task_title"], "user_id": row["user_id"], "status": row["task_status"]},
+            "tools": {"name": row["tool_name"], "function_schema": row["function_schema"], "outward": row["outward"]},
+            "tasks": {
+                "title": row["task_title"],
+                "user_id": row["user_id"],
+                "status": row["task_status"],
+                "tainted": row["tainted"],
+                "taint_sources": row["taint_sources"],
+            },
             "messages": {"content": row["why"], "created_at": row["asked_at"]} if row["asked_at"] else None,
             "execution_decisions": row["decisions"],
         }

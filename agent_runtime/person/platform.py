@@ -73,6 +73,7 @@ class FullAgentRow(AgentRow):
     memory_limit: int = 10_000
     configuration: dict[str, Any] = Field(default_factory=dict)
     standing_permissions: list[str] = Field(default_factory=list)
+    outward_permissions: list[dict[str, Any]] = Field(default_factory=list)
     is_public: bool = False
     created_by: UUID | None = None
     tenant_id: UUID | None = None

@@ -105,6 +105,7 @@ class ToolPart(_Row):
 
     name: str
     function_schema: dict[str, Any] = Field(default_factory=dict)
+    outward: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -120,6 +121,8 @@ class TaskPart(_Row):
     title: str
     user_id: UUID
     status: str
+    tainted: bool = False
+    taint_sources: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class TurnPart(_Row):
@@ -143,6 +146,15 @@ class DecisionRow(_Row):
     created_at: Time
 
 
+class Gate(_Row):
+    """Why a call needs a person though its tool does not."""
+
+    destinations: list[str] = Field(default_factory=list)
+    """Where it goes, as its arguments say; empty where they do not."""
+    sources: list[dict[str, Any]] = Field(default_factory=list)
+    """What the task has read from outside: `{"source", "tool", "step"}`."""
+
+
 class ExecutionRow(_Row):
     """A row of `tool_executions`."""
 
@@ -164,6 +176,15 @@ class ExecutionRow(_Row):
     execution_time_ms: int | None = None
     approvals_needed: int = 0
     approval_expires_at: Time | None = None
+    gate: Gate | None = None
+
+    @property
+    def reach(self) -> Gate | None:
+        """What a person is to know before it goes out of a task that has read something from outside, by now at the
+        latest; None of any other call."""
+        if self.gate or not (self.tool and self.tool.outward and self.task and self.task.tainted):
+            return self.gate
+        return Gate(sources=self.task.taint_sources)
 
     @property
     def tool_name(self) -> str:

@@ -13,11 +13,15 @@ from pydantic_core import ErrorDetails
 
 from agent_runtime.errors import DatabaseUnavailable, LeaseLost, ToolRefused
 from agent_runtime.toolbox.connect.schema import check_values
-from agent_runtime.toolbox.output import clean, clean_data, fit
+from agent_runtime.toolbox.output import clean, clean_data, fit, legible
 from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
 from agent_runtime.vault.scrub import Scrubber
 
 log = structlog.get_logger(__name__)
+
+# As the database keeps them with the task.
+_SOURCES = 50
+_SOURCE_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Outcome:
     error: str | None = None
     execution_time_ms: int = 0
     effect: Effect | None = None
+    sources: list[str] = field(default_factory=list)
 
 
 async def execute(
@@ -55,7 +60,7 @@ async def execute(
         result = ToolResult(content=text, failed=True)
     scrubber = Scrubber() if scrubber is None else scrubber
     # Before it is cut: a half of a secret is not found, and the whole text may go to a file.
-    content = scrubber.text(clean(result.content))
+    content = scrubber.text(clean(legible(result.content)))
     return Outcome(
         status="failed" if result.failed else "completed",
         content=fit(content, context),
@@ -63,6 +68,7 @@ async def execute(
         error=_first_line(content) if result.failed else None,
         execution_time_ms=round((time.monotonic() - started) * 1000),
         effect=None if result.failed else result.effect,
+        sources=[scrubber.text(clean(source))[:_SOURCE_CHARACTERS] for source in result.sources[:_SOURCES]],
     )
 
 

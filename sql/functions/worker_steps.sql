@@ -18,7 +18,7 @@ begin
   end if;
   select * into v_agent from public.agents a where a.id = v_task.agent_id;
   return jsonb_build_object(
-    'task', to_jsonb(v_task) - 'search',
+    'task', to_jsonb(v_task) - '{search,taint_sources}'::text[] || jsonb_build_object('tainted', private.is_tainted(v_task)),
     'agent', to_jsonb(v_agent) || jsonb_build_object(
       'model_name',
       case when v_agent.model_name = 'default' then private.config('default_model') #>> '{}' else v_agent.model_name end
@@ -410,7 +410,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     end,
     'task', jsonb_build_object(
       'plan', p_task.plan, 'current_phase', p_task.current_phase, 'total_phases', p_task.total_phases,
-      'progress_percentage', p_task.progress_percentage, 'usage', p_task.usage
+      'progress_percentage', p_task.progress_percentage, 'usage', p_task.usage, 'tainted', p_task.tainted
     )
   )
 $$;

@@ -67,7 +67,7 @@ begin
       'execution_id', new.id, 'tool', v_tool, 'status', new.status,
       'step', new.step, 'call_index', new.call_index, 'execution_time_ms', new.execution_time_ms,
       'error_message', left(new.error_message, 500), 'approvals_needed', nullif(new.approvals_needed, 0),
-      'gate', case when new.status = 'awaiting_approval' then new.gate end
+      'gated', case when new.status = 'awaiting_approval' and new.gate is not null then true end
     ))
   );
   return null;

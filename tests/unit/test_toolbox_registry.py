@@ -53,7 +53,7 @@ def test_a_declaration_carries_what_the_tools_table_holds() -> None:
     assert declared["file_read"]["function_schema"]["function"]["name"] == "file_read"
     assert set(declared["file_read"]) == {
         "name", "display_name", "description", "category", "function_schema", "implementation_type", "security_level",
-        "retry_class", "taints", "outward", "timeout_seconds", "output_limit_bytes",
+        "retry_class", "taints", "outward", "destination", "timeout_seconds", "output_limit_bytes",
     }  # fmt: skip
 
 

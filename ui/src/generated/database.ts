@@ -20,6 +20,8 @@ export type Database = {
           /** A model of the model server, or 'default' for the configuration's default_model. */
           model_name: string
           name: string
+          /** What a tainted task may send where without asking: [{"tool", "destination", "bound"}]. An admin's to give. */
+          outward_permissions: Json
           /** Dangerous tools that this agent may use without asking; a tool with requires_confirmation asks all the same. */
           standing_permissions: string[]
           system_prompt: string
@@ -41,6 +43,7 @@ export type Database = {
           memory_limit?: number
           model_name: string
           name: string
+          outward_permissions?: Json
           standing_permissions?: string[]
           system_prompt: string
           temperature?: number
@@ -61,6 +64,7 @@ export type Database = {
           memory_limit?: number
           model_name?: string
           name?: string
+          outward_permissions?: Json
           standing_permissions?: string[]
           system_prompt?: string
           temperature?: number
@@ -546,6 +550,9 @@ export type Database = {
           search: string | null
           started_at: string | null
           status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          /** What it has read from outside: [{"source", "tool", "step"}], the first 50; an uploaded file has neither tool nor step. */
+          taint_sources: Json
+          /** It has read something from outside, or from one that has; never unset. */
           tainted: boolean
           tenant_id: string
           title: string
@@ -587,6 +594,7 @@ export type Database = {
           search?: string | null
           started_at?: string | null
           status?: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          taint_sources?: Json
           tainted?: boolean
           tenant_id?: string
           title: string
@@ -627,6 +635,7 @@ export type Database = {
           search?: string | null
           started_at?: string | null
           status?: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          taint_sources?: Json
           tainted?: boolean
           tenant_id?: string
           title?: string
@@ -710,6 +719,8 @@ export type Database = {
           decision_reason: string | null
           error_message: string | null
           execution_time_ms: number | null
+          /** Why it needs a person though its tool does not: {"destinations", "sources"}. It goes out of the machine from a tainted task. */
+          gate: Json | null
           id: string
           /** SHA-256, in hex, of input_parameters as jsonb prints it. */
           input_digest: string
@@ -778,6 +789,8 @@ export type Database = {
           config: Json
           created_at: string
           description: string
+          /** Where an outward call goes: names of the arguments that say so, parted by commas, or = and a text where it is always the same. */
+          destination: string | null
           display_name: string
           function_schema: Json
           id: string
@@ -1003,17 +1016,25 @@ export type Database = {
           decisions: Json | null
           display_name: string
           function_schema: Json
+          /** Why it needs a person though its tool does not: {"destinations", "sources"}. It goes out of the machine from a tainted task. */
+          gate: Json | null
           id: string
           /** SHA-256, in hex, of input_parameters as jsonb prints it. */
           input_digest: string
           is_mine: boolean | null
           /** What the model asked for, where a person edited it before approving. */
           original_arguments: Json | null
+          /** It sends data off the machine, spends, deletes or messages. */
+          outward: boolean
           owner_name: string | null
           security_level: 'safe' | 'moderate' | 'dangerous'
           status:
             'pending' | 'awaiting_approval' | 'running' | 'completed' | 'failed' | 'denied' | 'in_doubt' | 'cancelled'
           step: number
+          /** What it has read from outside: [{"source", "tool", "step"}], the first 50; an uploaded file has neither tool nor step. */
+          taint_sources: Json
+          /** It has read something from outside, or from one that has; never unset. */
+          tainted: boolean
           task_id: string
           task_status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
           task_title: string
@@ -1074,7 +1095,7 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['tasks']['Row']
       }
-      /** A copy, of the person's own, of an agent that the person sees: in the own tenant, not shared, without the standing permissions unless an admin copies an agent of the same tenant. */
+      /** A copy, of the person's own, of an agent that the person sees: in the own tenant, not shared, without its permissions unless an admin copies an agent of the same tenant. */
       clone_agent: {
         Args: {
           p_agent: string
@@ -1146,7 +1167,7 @@ export type Database = {
           created_at: string
         }[]
       }
-      /** An operator puts a copy of an agent, without its standing permissions, into the catalogue, where everybody can use it. */
+      /** An operator puts a copy of an agent, without its permissions, into the catalogue, where everybody can use it. */
       publish_agent: {
         Args: {
           p_agent: string
