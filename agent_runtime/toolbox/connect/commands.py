@@ -122,7 +122,7 @@ async def _run(argv: list[str], stdin: bytes, config: CommandConfig, context: To
             timeout_seconds=max(context.timeout_seconds - 2, context.timeout_seconds / 2),
             environment=config.environment,
             stdin=stdin,
-            network=config.network,
+            network=context.network,
         )
     except OSError as error:
         # Arguments of more than the system takes, most of all.

@@ -148,7 +148,7 @@ class McpSession:
                 connection.command or [],
                 workspace=folder,
                 environment=connection.environment,
-                network=connection.network,
+                network=context.network,
             )
         except OSError as error:
             raise ToolRefused(f"the server {self._server} could not be started: {error.strerror}") from None

@@ -1056,6 +1056,16 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['users']['Row']
       }
+      /** An admin takes the tools of a server into the table, as a call of the server's row listed them (try_tool). New ones and those that the server describes otherwise than before are disabled until an admin enables them; so are those that are gone. */
+      adopt_server_tools: {
+        Args: {
+          p_execution: string
+        }
+        Returns: {
+          name: string
+          change: string
+        }[]
+      }
       /** Gives the agent a message; a task that waited for an answer goes on. Security definer, since it moves the state; it lets only the task's owner do so. */
       answer_task: {
         Args: {
@@ -1241,6 +1251,14 @@ export type Database = {
           p_value: Json
         }
         Returns: Database['public']['Tables']['system_config']['Row']
+      }
+      /** An operator says which hosts of private networks the tools of a tenant may reach, all of them: ["wiki.internal:8080"]; [] for none. It holds from the next claim of each task on. */
+      set_tenant_allow_hosts: {
+        Args: {
+          p_tenant: string
+          p_hosts: Json
+        }
+        Returns: Database['public']['Tables']['tenants']['Row']
       }
       /** An operator sets the limits of a tenant, all that hold: {"steps": 50}; {} for none. Its tasks heed them from their next claim at the latest. */
       set_tenant_limits: {
