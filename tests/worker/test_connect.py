@@ -194,7 +194,7 @@ async def test_rows_of_every_kind_run_in_a_task(desk: Desk, office: Office) -> N
 async def test_a_server_is_refreshed_by_command(desk: Desk, office: Office) -> None:
     pytest.importorskip("mcp")
     session = await new_person(office.stack, "refresher")
-    desk.user = session.user_id
+    desk.user = uuid.UUID(str(session.user_id))
     await add(desk, "probe_refreshed", "mcp", json.dumps(json.loads(config("answers")) | {"prefix": "probe_r_"}))
     await add(desk, "probe_dead", "mcp", config("ends_at_once"))
     await desk.rows("update public.users set role = 'admin' where id = %s", desk.user)
