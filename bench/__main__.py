@@ -38,6 +38,7 @@ NAMES = (
     "live_streams",
     "fetch_page",
     "browser",
+    "mcp_stdio",
 )
 
 WIDTH = 150

@@ -149,7 +149,7 @@ def refresh(
 
     New tools, and those that the server describes otherwise than before, are disabled until you enable them.
     """
-    changes = as_person(lambda person: _refresh(person, name, enable))
+    changes = as_person(lambda person: take_listing(person, name, enable))
     if as_json:
         print_json(changes)
         return
@@ -159,7 +159,11 @@ def refresh(
     )
 
 
-async def _refresh(person: Person, name: str, enable: bool) -> list[dict[str, str]]:
+async def take_listing(person: Person, name: str, enable: bool) -> list[dict[str, str]]:
+    """Ask the server of that row, wait for its listing, and take it: each change with its tool's description.
+
+    Raises `AgentRuntimeError` when the server was not listed, `Denied`, `NotFound` and `IllegalTransition`.
+    """
     platform = person.platform
     task = await platform.try_tool(await platform.tool(name), {})
     told = False

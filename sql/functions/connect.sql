@@ -54,7 +54,8 @@ begin
     with offered as (
       -- A worker wrote it from what a stranger said. How the server is reached is the row's word, never the listing's.
       select d.*, jsonb_build_object(
-               'server', v_server.name, 'tool', d.config ->> 'tool', 'digest', d.config ->> 'digest', 'connection', v_connection
+               'server', v_server.name, 'tool', d.config ->> 'tool', 'digest', d.config ->> 'digest', 'connection', v_connection,
+               'network', v_connection -> 'network' is not distinct from 'true'
              ) as full_config
       from jsonb_to_recordset(v_listing -> 'tools') as d (
         name text, display_name text, description text, function_schema jsonb, config jsonb

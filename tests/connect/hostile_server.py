@@ -32,6 +32,8 @@ def tools() -> list[dict[str, Any]]:
             {"name": "array", "inputSchema": {"type": "object", "properties": {"a": {"type": "nonsense"}}}},
             {"name": "loop", "inputSchema": {"type": "object", "properties": {"node": {"$ref": "#/$defs/a"}},
                                              "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}},
+            {"name": "bomb", "inputSchema": {"type": "object", "properties": {"a": {"$ref": "#/$defs/0"}}, "$defs": {
+                str(n): {"anyOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(60)}}},
             {"name": "hid\u200bden", "inputSchema": TEXT},
         ]  # fmt: skip
     return [{"name": "act", "description": "Acts, kindly." if turned else "Acts.", "inputSchema": TEXT}]

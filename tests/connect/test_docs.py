@@ -62,9 +62,10 @@ def test_the_examples_are_added_disabled_and_once(database18: Database, examples
         with pytest.raises(psycopg.Error, match="there is no tenant of that slug"):
             owner.execute("select * from public.sync_tools(%s)", [Jsonb([{**given[0], "tenant": "nobody"}])])
         rows = owner.execute(
-            "select name, taints, outward, destination, is_enabled, requires_confirmation, implementation_code is not null,"
+            "select t.name, taints, outward, destination, is_enabled, requires_confirmation,"
+            " implementation_code is not null,"
             " config #>> '{headers,Authorization}' from public.tools t join public.tenants o on o.id = t.tenant_id"
-            " where o.slug = 'acme' order by name"
+            " where o.slug = 'acme' order by t.name"
         ).fetchall()
         assert rows == [
             ("clock", True, False, "=server clock", False, False, False, None),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,8 @@ async def test_a_servers_words_are_bounded_and_cleaned_and_its_tools_filtered(ca
     for why in (
         "secret_door: the server's row does not allow it",
         "READ.FILE: its name would be x_read_file, which another one has",
-        "big: its schema has",
+        "big: its schema comes to over 2000 parts",
+        "bomb: its schema comes to over 2000 parts",
         "array: its parameters are no JSON schema: at properties.a.type",
         "holds what cannot be seen",
     ):
@@ -125,7 +127,9 @@ async def test_a_servers_words_are_bounded_and_cleaned_and_its_tools_filtered(ca
     schema = json.dumps(tools["x_act"]["function_schema"])
     assert "(a+)+$" not in schema and "http://127.0.0.1" not in schema
     loop = row("mcp", tools["x_loop"]["config"], name="x_loop", function_schema=tools["x_loop"]["function_schema"])
-    assert "refers to itself without end" in (await caller(loop, node={})).content
+    # A schema that refers to itself takes anything there, and one whose references double at each step is not taken.
+    assert json.dumps(loop.function_schema["function"]["parameters"]["properties"]) == '{"node": {}}'
+    assert (await caller(loop, node={"a": [1]})).content == "done: "
 
 
 async def test_a_changed_tool_is_refused_until_an_administrator_has_looked(caller: Caller) -> None:
@@ -230,3 +234,10 @@ class HttpServer:
         self._server.should_exit = True
         with suppress(asyncio.CancelledError):
             await self._serving
+
+
+async def test_a_worker_without_the_extra_says_what_to_install(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    outcome = await caller(row("mcp", TIME, name="server"))
+    assert outcome.status == "failed"
+    assert "pip install 'agent-runtime[mcp]' on the workers" in outcome.content

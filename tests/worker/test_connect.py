@@ -13,8 +13,12 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from agent_runtime.cli.tools_own import take_listing
+from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.llm.scripted.server import ScriptedServer
-from tests.worker.conftest import DONE, Desk, Office, Row, call, calls, open_desk
+from agent_runtime.person.client import Person
+from tests.e2e.desk import new_person
+from tests.worker.conftest import DONE, Desk, Office, Row, call, calls, open_desk, working
 from tests.worker.test_trial import tried
 
 SERVER = (Path(__file__).resolve().parents[1] / "connect" / "hostile_server.py").read_text()
@@ -185,3 +189,20 @@ async def test_rows_of_every_kind_run_in_a_task(desk: Desk, office: Office) -> N
     names = {tool["function"]["name"] for tool in (await asked(model))[0]["tools"]}
     assert {"probe_words", "probe_upper"} <= names
     assert not {"probe_wrong", "probe_file"} & names
+
+
+async def test_a_server_is_refreshed_by_command(desk: Desk, office: Office) -> None:
+    pytest.importorskip("mcp")
+    session = await new_person(office.stack, "refresher")
+    desk.user = uuid.UUID(str(session.user_id))
+    await add(desk, "probe_refreshed", "mcp", json.dumps(json.loads(config("answers")) | {"prefix": "probe_r_"}))
+    await add(desk, "probe_dead", "mcp", config("ends_at_once"))
+    await desk.rows("update public.users set role = 'admin' where id = %s", desk.user)
+    async with Person(session, keep=False) as person, working(office):
+        (change,) = await take_listing(person, "probe_refreshed", enable=True)
+        assert (change["name"], change["change"]) == ("probe_r_act", "added, enabled")
+        assert change["description"].endswith("Its own description, by a stranger: Acts.")
+        assert (await person.platform.tool("probe_r_act")).is_enabled
+        assert await take_listing(person, "probe_refreshed", enable=True) == []
+        with pytest.raises(AgentRuntimeError, match=r"probe_dead was not listed: .*could not be reached"):
+            await take_listing(person, "probe_dead", enable=False)

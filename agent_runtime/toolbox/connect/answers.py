@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.connect.pointer import at_pointer
 from agent_runtime.toolbox.tool import ToolResult
 
 _BODY_SHOWN_ON_ERROR = 2000
-_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -90,23 +90,6 @@ async def read_answer(response: httpx.Response) -> Answer:
         retry_after=response.headers.get("retry-after"),
         content_type=kind[:100],
     )
-
-
-def at_pointer(value: Any, pointer: str) -> Any:
-    """What is at a JSON pointer (RFC 6901) of `value`; None where there is nothing."""
-    if not pointer:
-        return value
-    for token in pointer.removeprefix("/").split("/"):
-        key = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(key, _MISSING)
-        elif isinstance(value, list) and key.isdigit() and int(key[:9]) < len(value):
-            value = value[int(key[:9])]
-        else:
-            return None
-        if value is _MISSING:
-            return None
-    return value
 
 
 def _text(body: bytes, charset: str | None) -> str:

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from agent_runtime.errors import ConfigError, ToolRefused
 from agent_runtime.records import ToolRow
-from agent_runtime.toolbox.connect.answers import Answer, at_pointer, read_answer
+from agent_runtime.toolbox.connect.answers import Answer, read_answer
+from agent_runtime.toolbox.connect.pointer import at_pointer
 from agent_runtime.toolbox.connect.templates import (
     ABSENT,
     as_text,

@@ -73,6 +73,7 @@ class ServerToolConfig(BaseModel):
     tool: str
     digest: str = Field(pattern="^[0-9a-f]{64}$")
     connection: Connection
+    network: bool = Field(default=False, description="As in the connection: where the database looks for it.")
 
 
 def digest_of(name: str, description: str | None, input_schema: Any, output_schema: Any) -> str:

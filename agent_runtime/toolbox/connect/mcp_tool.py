@@ -148,7 +148,13 @@ def _row(server: str, name: str, tool: Offered, connection: dict[str, Any]) -> d
             "type": "function",
             "function": {"name": name, "description": description, "parameters": parameters},
         },
-        "config": {"server": server, "tool": tool.name, "digest": tool.digest, "connection": connection},
+        "config": {
+            "server": server,
+            "tool": tool.name,
+            "digest": tool.digest,
+            "connection": connection,
+            "network": connection.get("network") is True,
+        },
     }
 
 

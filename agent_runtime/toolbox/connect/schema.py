@@ -8,20 +8,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from agent_runtime.errors import ConfigError, ToolRefused
+from agent_runtime.toolbox.connect.pointer import at_pointer
 
 SCHEMA_LIMIT_BYTES = 16_384
-_DEPTH_LIMIT = 12
+_DEPTH_LIMIT = 24
 _PROBLEMS_SHOWN = 8
-# What says how a value looks. Left out on purpose: `pattern` (a stranger's regular expression would run in the worker),
-# `format`, and everything that refers to somewhere else than the schema itself.
+# What says how a value looks. Left out on purpose: `pattern` (a stranger's regular expression would run in the worker)
+# and `format`.
 _KEPT = frozenset({
     "type", "properties", "required", "additionalProperties", "items", "prefixItems", "enum", "const", "anyOf", "oneOf",
     "allOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength",
-    "minItems", "maxItems", "description", "default", "$ref", "$defs", "definitions",
+    "minItems", "maxItems", "description", "default",
 })  # fmt: skip
-_SCHEMAS_BY_NAME = ("properties", "$defs", "definitions")
+_PARTS_LIMIT = 2000
 _TEXT_LIMIT = 1000
 
 
@@ -76,7 +78,7 @@ def harmless(schema: Any) -> dict[str, Any]:
 
     if not isinstance(schema, dict):
         raise ToolRefused("its schema is not an object")
-    kept = clean_data(_kept(schema, 0))
+    kept = clean_data(_Keeper(schema).keep(schema))
     if kept.setdefault("type", "object") != "object" or not isinstance(kept.setdefault("properties", {}), dict):
         raise ToolRefused("its schema is not that of an object")
     size = len(json.dumps(kept))
@@ -92,31 +94,50 @@ def harmless(schema: Any) -> dict[str, Any]:
     return dict(kept)
 
 
-def _kept(schema: Any, depth: int) -> Any:
-    if isinstance(schema, bool):
-        return schema
-    if not isinstance(schema, dict) or depth > _DEPTH_LIMIT:
-        return {}
-    kept: dict[str, Any] = {}
-    for key, value in schema.items():
-        if key not in _KEPT:
-            continue
-        if key in _SCHEMAS_BY_NAME:
+class _Keeper:
+    """Copies what is known of a schema, each reference to a part of itself replaced by that part.
+
+    So what checking a value costs is bounded by the size of the copy: references can double what they name at each
+    step, and a schema that refers to itself doubles with the depth of the value. Such a one takes anything there.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._following: list[str] = []
+        self._count = 0
+
+    def keep(self, schema: Any, depth: int = 0) -> Any:
+        """Raises `ToolRefused` when the copy grows over its limit."""
+        self._count += 1
+        if self._count > _PARTS_LIMIT:
+            raise ToolRefused(f"its schema comes to over {_PARTS_LIMIT} parts")
+        if isinstance(schema, bool):
+            return schema
+        if not isinstance(schema, dict) or depth > _DEPTH_LIMIT:
+            return {}
+        reference = schema.get("$ref")
+        if isinstance(reference, str):
+            return self._named(reference, depth)
+        return {key: self._value(key, value, depth) for key, value in schema.items() if key in _KEPT}
+
+    def _named(self, reference: str, depth: int) -> Any:
+        if not reference.startswith("#/") or reference in self._following:
+            return {}
+        self._following.append(reference)
+        try:
+            return self.keep(at_pointer(self._root, unquote(reference[1:])), depth + 1)
+        finally:
+            self._following.pop()
+
+    def _value(self, key: str, value: Any, depth: int) -> Any:
+        if key == "properties":
             named = value if isinstance(value, dict) else {}
-            kept[key] = {str(name)[:100]: _kept(inner, depth + 1) for name, inner in named.items()}
-        elif key in ("items", "additionalProperties"):
-            kept[key] = _kept(value, depth + 1)
-        elif key in ("anyOf", "oneOf", "allOf", "prefixItems"):
-            kept[key] = [_kept(inner, depth + 1) for inner in value] if isinstance(value, list) else []
-        elif key == "$ref":
-            # Nothing but what is in the schema itself.
-            if isinstance(value, str) and value.startswith("#/"):
-                kept[key] = value
-        elif key == "description":
-            kept[key] = str(value)[:_TEXT_LIMIT]
-        else:
-            kept[key] = value
-    return kept
+            return {str(name)[:100]: self.keep(inner, depth + 1) for name, inner in named.items()}
+        if key in ("items", "additionalProperties"):
+            return self.keep(value, depth + 1)
+        if key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+            return [self.keep(inner, depth + 1) for inner in value] if isinstance(value, list) else []
+        return str(value)[:_TEXT_LIMIT] if key == "description" else value
 
 
 def _explain(problem: Any) -> str:

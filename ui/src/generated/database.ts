@@ -1082,6 +1082,16 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['users']['Row']
       }
+      /** An admin takes the tools of a server into the table, as a call of the server's row listed them (try_tool). New ones and those that the server describes otherwise than before are disabled until an admin enables them; so are those that are gone. */
+      adopt_server_tools: {
+        Args: {
+          p_execution: string
+        }
+        Returns: {
+          name: string
+          change: string
+        }[]
+      }
       /** Gives the agent a message; a task that waited for an answer goes on. Security definer, since it moves the state; it lets only the task's owner do so. */
       answer_task: {
         Args: {

@@ -144,6 +144,14 @@ export const admin = {
     description: 'What the model reads',
     outward: 'sends data out',
     taints: 'brings in text that is not to be trusted',
+    kind: 'What it is',
+    kinds: {
+      python: 'a program',
+      shell: 'a command',
+      api: 'a request to a service',
+      builtin: 'a part of the loop',
+      mcp: 'from a server of tools (MCP)',
+    },
     retry: 'After a crash',
     retries: {
       pure: 'runs again: it changes nothing',

@@ -151,6 +151,14 @@ export const admin: Same<typeof english> = {
     description: 'Lo que lee el modelo',
     outward: 'envía datos fuera',
     taints: 'trae textos de los que no hay que fiarse',
+    kind: 'Qué es',
+    kinds: {
+      python: 'un programa',
+      shell: 'una orden',
+      api: 'una petición a un servicio',
+      builtin: 'una parte del ciclo',
+      mcp: 'de un servidor de herramientas (MCP)',
+    },
     retry: 'Tras un fallo',
     retries: {
       pure: 'se repite: no cambia nada',

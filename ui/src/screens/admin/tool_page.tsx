@@ -72,6 +72,7 @@ export function ToolPage({ tool, access }: { tool: ToolRow; access: Access }) {
             <Fact name={t('tools.category')}>
               <ExactWord text={tool.category} />
             </Fact>
+            <Fact name={t('tools.kind')}>{t(`tools.kinds.${tool.implementation_type}`)}</Fact>
             <Fact name={t('agents.whose')}>{t(tool.tenant_id ? 'tools.team' : 'tools.platform')}</Fact>
             <Fact name={t('tools.used')}>{number(tool.usage_count)}</Fact>
             <Fact name={t('tools.retry')}>{t(`tools.retries.${tool.retry_class}`)}</Fact>

@@ -10,6 +10,7 @@ export interface ToolRow {
   description: string
   category: string
   function_schema: unknown
+  implementation_type: 'python' | 'shell' | 'api' | 'builtin' | 'mcp'
   is_enabled: boolean
   requires_confirmation: boolean
   approvals_required: number
@@ -24,8 +25,8 @@ export interface ToolRow {
 }
 
 const COLUMNS =
-  'id, name, display_name, description, category, function_schema, is_enabled, requires_confirmation, approvals_required, ' +
-  'security_level, retry_class, taints, outward, timeout_seconds, output_limit_bytes, usage_count, tenant_id'
+  'id, name, display_name, description, category, function_schema, implementation_type, is_enabled, requires_confirmation, ' +
+  'approvals_required, security_level, retry_class, taints, outward, timeout_seconds, output_limit_bytes, usage_count, tenant_id'
 
 /** The platform's tools and the team's own. */
 export function useTools() {
