@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 
 LEFT = "select count(*) as left from auth.users where email like 'access-probe%'"
 LEFT_FILES = "select count(*) as left from storage.objects where name like '%probe%'"
+SOME = frozenset({"anon", "user", "admin", "outsider_admin"})
+"""By SQL everybody is tried on each version; by REST these are enough to see that the API hands on who asks."""
 TABLES = "select tablename from pg_tables where schemaname = 'public' order by 1"
 
 
@@ -52,7 +54,7 @@ async def test_every_cell_is_as_declared_after_the_api_granted_everything_and_no
             assert connection.execute(statement).fetchone() == {"left": 0}
 
 
-async def test_every_cell_is_as_declared_on_the_oldest_version_of_postgres(
+async def test_the_cells_of_some_are_as_declared_on_the_oldest_version_of_postgres(
     oldest_cluster: Cluster, open_folder: Path
 ) -> None:
     cluster = oldest_cluster
@@ -78,9 +80,9 @@ async def test_every_cell_is_as_declared_on_the_oldest_version_of_postgres(
         await api.start()
         try:
             keys = cluster.secrets.publishable_key, cluster.secrets.secret_key.get_secret_value()
-            report = await asyncio.to_thread(everywhere, database.owner, Api(api.url, *keys), ways=("rest",))
+            report = await asyncio.to_thread(everywhere, database.owner, Api(api.url, *keys), ("rest",), SOME)
             assert report.differences == []
-            assert len(report.findings) > 1_000
+            assert len(report.findings) > 500
         finally:
             await api.stop()
 
@@ -101,7 +103,9 @@ async def tried(stack: Stack) -> Report:
     return await asyncio.to_thread(everywhere, stack.database_url, api)
 
 
-def everywhere(database_url: str, api: Api, ways: tuple[Way, ...] = ("sql", "rest")) -> Report:
-    """The matrix, tried as the owner of this database and through this API."""
+def everywhere(
+    database_url: str, api: Api, ways: tuple[Way, ...] = ("sql", "rest"), only: frozenset[str] | None = None
+) -> Report:
+    """The matrix, tried as the owner of this database and through this API; as everybody, or as these alone."""
     with psycopg.connect(database_url, autocommit=True, row_factory=dict_row) as connection:
-        return trying.everywhere(connection, load(), api, ways=ways)
+        return trying.everywhere(connection, load(), api, ways=ways, only=only)

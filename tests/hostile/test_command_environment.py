@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -39,7 +40,10 @@ async def test_no_argument_of_any_process_holds_it(
         async with asyncio.timeout(30):
             while not (workspace.root / "ready").exists():
                 await asyncio.sleep(0.01)
-        arguments = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+        arguments = []
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.ZombieProcess):
+                arguments.append(" ".join(process.cmdline()))
         assert any("sleep 60" in line for line in arguments)
         assert [line for line in arguments if VALUE in line] == []
     finally:

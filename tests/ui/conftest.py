@@ -13,14 +13,14 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 
 from agent_runtime.local import ports
 from agent_runtime.local.processes import Child, Program
@@ -45,6 +45,11 @@ FLAGS = [
     "--no-pings",
 ]
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SIGN_IN = """session => {
+  localStorage.clear()
+  sessionStorage.clear()
+  if (session) localStorage.setItem('agent-runtime.session', session)
+}"""
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESKTOP: ViewportSize = {"width": 1360, "height": 860}
 
@@ -56,6 +61,8 @@ class Site:
     stack: Stack
     url: str
     server: Child
+    idle: dict[str, list[Page]] = field(default_factory=dict)
+    """Pages that were left, by their language."""
 
     async def open(
         self,
@@ -67,20 +74,39 @@ class Site:
         language: str = "en-US",
         viewport: ViewportSize | None = None,
     ) -> Page:
-        """A page of a new browser context in which `person` is signed in. Close its context afterwards."""
-        context = await browser.new_context(
-            locale=language, color_scheme="dark" if theme == "dark" else "light", viewport=viewport or DESKTOP
-        )
-        context.set_default_timeout(20_000)
-        if person:
-            await self.sign_in(context, person)
-        page = await context.new_page()
-        watch_page(page)
+        """A page on which `person` alone is signed in. Give it back with `leave`, or close its context."""
+        idle = self.idle.get(language)
+        page = idle.pop() if idle else await self._new_page(browser, language)
+        await page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        await page.set_viewport_size(viewport or DESKTOP)
+        session = await self.session_of(person) if person else None
+        # Of the same origin, so that its storage can be written before the screens read it.
+        await page.goto(f"{self.url}/healthz")
+        await page.evaluate(SIGN_IN, session)
+        page.complaints.clear()  # type: ignore[attr-defined]
         await page.goto(f"{self.url}{path}")
         return page
 
-    async def sign_in(self, context: BrowserContext, person: Session) -> None:
-        """As if the person had signed in in this browser before."""
+    async def leave(self, page: Page) -> None:
+        """Keep the page for the next `open`: a new process of Chromium with nothing in its caches costs two seconds."""
+        for other in page.context.pages:
+            if other is not page:
+                await other.close()
+        await page.unroute_all(behavior="ignoreErrors")
+        # Whatever still runs there ends.
+        await page.goto(f"{self.url}/healthz")
+        self.idle.setdefault(page.language, []).append(page)  # type: ignore[attr-defined]
+
+    async def _new_page(self, browser: Browser, language: str) -> Page:
+        context = await browser.new_context(locale=language)
+        context.set_default_timeout(20_000)
+        page = await context.new_page()
+        page.language = language  # type: ignore[attr-defined]
+        watch_page(page)
+        return page
+
+    async def session_of(self, person: Session) -> str:
+        """What the web UI keeps of who is signed in, from a sign-in of its own."""
         async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
             answer = await client.post(
                 f"{self.stack.supabase_url}/auth/v1/token?grant_type=password",
@@ -88,13 +114,7 @@ class Site:
                 headers={"apikey": self.stack.publishable_key},
             )
         kept = answer.raise_for_status().json()
-        # Once only, so that a test can sign out and see what comes.
-        script = f"""
-            if (window === window.top && !sessionStorage.getItem('signed-in-once')) {{
-              localStorage.setItem('agent-runtime.session', {json.dumps(json.dumps(kept))})
-              sessionStorage.setItem('signed-in-once', '1')
-            }}"""
-        await context.add_init_script(script)
+        return json.dumps(kept)
 
 
 def watch_page(page: Page) -> None:

@@ -111,7 +111,7 @@ async def test_an_operator_changes_agents_and_tools(site: Site, browser: Browser
     assert await violations_in_both_themes(page) == []
     assert await page.evaluate("[window.__injected, {}.injected].every((mark) => mark === undefined)")
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
 
 
 async def test_an_admin_governs_people_settings_and_the_record(site: Site, browser: Browser, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ async def test_an_admin_governs_people_settings_and_the_record(site: Site, brows
         assert await overhang(page) == 0
     assert await page.evaluate("window.__injected === undefined")
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
 
 
 async def test_who_may_not_is_told_who_could(site: Site, browser: Browser) -> None:
@@ -213,7 +213,7 @@ async def test_who_may_not_is_told_who_could(site: Site, browser: Browser) -> No
         assert await overhang(page) == 0
     assert await violations_in_both_themes(page) == []
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
 
     page = await site.open(browser, vera, "/admin", language="es-ES")
     panel = page.get_by_role("tabpanel")
@@ -234,4 +234,4 @@ async def test_who_may_not_is_told_who_could(site: Site, browser: Browser) -> No
         }"""
     )
     assert answer == [0, False]
-    await page.context.close()
+    await site.leave(page)

@@ -134,7 +134,7 @@ async def test_a_call_is_approved_edited_denied_and_settled(site: Site, browser:
     await expect(one.get_by_text("nobody decided in time")).to_be_visible()
     await expect(one.get_by_text("kept")).to_be_visible()
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
 
 
 async def test_two_people_decide_and_see_each_other(site: Site, browser: Browser) -> None:
@@ -205,10 +205,10 @@ async def test_two_people_decide_and_see_each_other(site: Site, browser: Browser
         theirs = await site.open(browser, nobody, path)
         await expect(theirs.get_by_text(words)).to_be_visible()
         assert await violations(theirs) == []
-        await theirs.context.close()
+        await site.leave(theirs)
     for page in (mine, hers):
         assert page.complaints == []  # type: ignore[attr-defined]
-        await page.context.close()
+        await site.leave(page)
 
 
 async def test_what_an_agent_writes_is_text_and_hides_nothing(site: Site, browser: Browser) -> None:
@@ -239,4 +239,4 @@ async def test_what_an_agent_writes_is_text_and_hides_nothing(site: Site, browse
     assert await page.evaluate("[window.__injected, {}.injected].every((mark) => mark === undefined)")
     assert not [url for url in asked if "attacker" in url]
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -129,10 +129,14 @@ async def watched(site: Site, browser: Browser, person: Session, path: str, **ho
     page = await site.open(browser, person, path, **how)
     allowed = {urlsplit(site.url).netloc, urlsplit(site.stack.supabase_url).netloc}
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
     seen: list[str] = page.complaints  # type: ignore[attr-defined]
-    page.on("dialog", lambda dialog: seen.append(f"dialog: {dialog.message}"))
-    page.on("popup", lambda popup: seen.append(f"popup: {popup.url}"))
+    listeners: dict[Any, Callable[[Any], None]] = {
+        "request": lambda request: asked.append(request.url),
+        "dialog": lambda dialog: seen.append(f"dialog: {dialog.message}"),
+        "popup": lambda popup: seen.append(f"popup: {popup.url}"),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
     try:
         yield page
         outside = [
@@ -142,7 +146,9 @@ async def watched(site: Site, browser: Browser, person: Session, path: str, **ho
         assert seen == []
         assert await page.evaluate("window.__injected === undefined && {}.injected === undefined")
     finally:
-        await page.context.close()
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)
+        await site.leave(page)
 
 
 def pane(page: Page) -> Locator:

@@ -116,13 +116,13 @@ async def test_a_run_is_seen_again_at_any_moment(site: Site, browser: Browser) -
     assert await violations_in_both_themes(page) == []
     assert page.complaints == []  # type: ignore[attr-defined]
     assert await page.evaluate("window.__injected === undefined")
-    await page.context.close()
+    await site.leave(page)
 
     stranger = await new_person(site.stack, "stranger")
     page = await site.open(browser, stranger, f"/tasks/{task.id}/replay")
     await expect(page.get_by_role("alert")).to_contain_text("Not here")
     assert await violations_in_both_themes(page) == []
-    await page.context.close()
+    await site.leave(page)
 
 
 async def test_ten_thousand_events_are_there_soon_and_any_moment_at_once(site: Site, browser: Browser) -> None:
@@ -140,7 +140,7 @@ async def test_ten_thousand_events_are_there_soon_and_any_moment_at_once(site: S
     await page.keyboard.press("End")
     await expect(page.locator(".player-where")).to_contain_text("Paso 3333 de 3333")
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
 
 
 async def _seek(page: Page) -> list[float]:

@@ -99,6 +99,7 @@ async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, a
         await work.suspend("answer")
         await expect(page.get_by_role("region", name="The agent asks")).to_contain_text("Which year?")
         await page.keyboard.press("m")
+        await expect(page.get_by_role("textbox", name="Your answer")).to_be_focused()
         await page.keyboard.type("2024")
         await page.reload()
         await expect(page.get_by_role("textbox", name="Your answer")).to_have_value("2024")
@@ -114,7 +115,7 @@ async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, a
         await expect(page.get_by_role("textbox")).to_have_count(0)
         assert await violations_in_both_themes(page) == []
         assert page.complaints == []  # type: ignore[attr-defined]
-        await page.context.close()
+        await site.leave(page)
 
         # The same on a phone, in Spanish; and nobody else sees it.
         phone = await site.open(browser, me, f"/tasks/{task.id}", viewport=PHONE, language="es-ES")
@@ -125,13 +126,13 @@ async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, a
             await expect(phone.get_by_text(text).first).to_be_visible()
             assert await phone.evaluate(NO_WIDER)
         assert await violations_in_both_themes(phone) == []
-        await phone.context.close()
+        await site.leave(phone)
         stranger = await site.open(browser, await new_person(site.stack, "stranger"), f"/tasks/{task.id}")
         await expect(stranger.get_by_text("Not here")).to_be_visible()
         await stranger.goto(f"{site.url}/tasks/nonsense")
         await expect(stranger.get_by_text("Not here")).to_be_visible()
         assert await violations_in_both_themes(stranger) == []
-        await stranger.context.close()
+        await site.leave(stranger)
 
 
 async def first_event(site: Site, execution: str) -> int:
@@ -159,7 +160,7 @@ async def test_a_call_is_approved_where_it_waits(site: Site, browser: Browser) -
         await card.get_by_role("button", name="Approve", exact=True).click()
         await expect(page.get_by_text("You approved")).to_be_visible()
         await expect(page.locator(".task-wait")).to_have_count(0)
-        await page.context.close()
+        await site.leave(page)
 
 
 async def test_what_an_agent_writes_is_only_ever_shown(site: Site, browser: Browser, agent: str) -> None:
@@ -198,7 +199,7 @@ async def test_what_an_agent_writes_is_only_ever_shown(site: Site, browser: Brow
         assert await page.evaluate("window.__injected") is None
         assert not [url for url in requests if ELSEWHERE in url or not url.startswith((site.url, "blob:", "data:"))]
         assert page.complaints == []  # type: ignore[attr-defined]
-        await page.context.close()
+        await site.leave(page)
 
 
 async def test_an_end_between_the_row_and_its_events_brings_the_answer(site: Site, browser: Browser) -> None:
@@ -224,4 +225,4 @@ async def test_an_end_between_the_row_and_its_events_brings_the_answer(site: Sit
         await page.route("**/live/**", streamed_after)
         await page.goto(f"{site.url}/tasks/{task.id}")
         await expect(page.get_by_text("Here it is.").first).to_be_visible()
-        await page.context.close()
+        await site.leave(page)

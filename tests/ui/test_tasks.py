@@ -131,7 +131,7 @@ async def test_a_task_is_given_with_its_files_and_is_in_the_list(site: Site, bro
     await page.set_viewport_size(PHONE)
     assert await fits(page)
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
 
 
 async def give_by_event(page: Page, event: str, name: str, text: str) -> None:
@@ -212,7 +212,7 @@ async def test_a_cut_loses_nothing_and_makes_no_second_task(site: Site, browser:
             "select task_id, file_path from files where task_id = any(%s)", [[first["id"], second["id"]]]
         )
         assert {str(row["task_id"]) in row["file_path"] for row in paths} == {True}
-    await page.context.close()
+    await site.leave(page)
 
 
 class Lost:
@@ -287,7 +287,7 @@ async def test_the_list_filters_pages_acts_and_follows(site: Site, browser: Brow
     await expect(page.get_by_role("dialog")).to_be_visible()
     assert await violations_in_both_themes(page) == []
     assert page.complaints == []  # type: ignore[attr-defined]
-    await page.context.close()
+    await site.leave(page)
 
     # Somebody else sees none of it; as a viewer of the same team what is shared alone, and no form.
     page = await site.open(browser, other)
@@ -304,7 +304,7 @@ async def test_the_list_filters_pages_acts_and_follows(site: Site, browser: Brow
     await expect(page.get_by_label(PROMPT)).to_have_count(0)
     await page.get_by_role("listitem").get_by_role("button").click()
     await expect(page.get_by_role("menuitem")).to_have_count(2)
-    await page.context.close()
+    await site.leave(page)
 
 
 async def test_why_nothing_moves_is_said_with_the_remedy(site: Site, browser: Browser) -> None:
@@ -329,7 +329,7 @@ async def test_why_nothing_moves_is_said_with_the_remedy(site: Site, browser: Br
                 await expect(page.get_by_text(said)).to_be_visible()
             assert await violations_in_both_themes(page) == []
         connection.execute("update workers set stopped_at = now() where id = %s", [worker])
-    await page.context.close()
+    await site.leave(page)
 
 
 async def test_a_file_added_a_moment_before_goes_along(site: Site, browser: Browser) -> None:
@@ -354,4 +354,4 @@ async def test_a_file_added_a_moment_before_goes_along(site: Site, browser: Brow
     (task,) = stored_tasks(site, person)
     async with Person(person, keep=False) as client:
         assert [file.filename for file in await client.files(task["id"])] == ["a.csv"]
-    await page.context.close()
+    await site.leave(page)

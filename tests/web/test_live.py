@@ -118,7 +118,7 @@ async def test_a_client_that_reads_slowly_gets_everything_and_one_that_does_not_
     stack: Stack, owner: Connection, alice: Session, task: uuid.UUID
 ) -> None:
     big = "x" * 20_000
-    async with server(stack, stall_seconds=0.5) as web, watching(web.url, task, alice.access_token) as quick:
+    async with server(stack, stall_seconds=2) as web, watching(web.url, task, alice.access_token) as quick:
         await quick.until_kind("caught_up")
         port = int(web.url.rsplit(":", 1)[1])
         with socket.socket() as deaf:
@@ -136,8 +136,10 @@ async def test_a_client_that_reads_slowly_gets_everything_and_one_that_does_not_
                 await append(owner, task, *(f"{n} {m} {big}" for m in range(100)))
             await append(owner, task, "last")
             await quick.until(partial(_says, "last"))
+            ended = web.hub.metrics.ended
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while not web.hub.metrics.ended["slow"]:
+                # By the server, or by the kernel where the server's loop had no time to: that counts as one that left.
+                while not ended["slow"] + ended["left"]:
                     await asyncio.sleep(0.02)
         assert web.hub.metrics.streams_open == 1
         assert quick.ids == await recorded(owner, task)
