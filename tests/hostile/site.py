@@ -54,12 +54,12 @@ PAGES = {
         <button onclick="onbeforeunload = (event) => { event.preventDefault(); return 'x' }">Hold</button>
         <button onclick="for (;;) alert('storm')">Storm</button><a href=/next>away</a>""",
     "/windows": """<title>Windows</title><a href=/next target=_blank>new tab</a>
-        <button onclick="for (let n = 0; n < 40; n++) open('/next')">Flood</button>
-        <button onclick="open('/closes')">Closes</button>""",
-    "/closes": "<title>Closes</title><button onclick='close()'>Close me</button>",
+        <button onclick="for (let n = 0; n < 40; n++) window.open('/next')">Flood</button>
+        <button onclick="window.open('/closes')">Closes</button>""",
+    "/closes": "<title>Closes</title><button onclick='window.close()'>Close me</button>",
     "/files": """<title>Files</title><a href=/file>a file</a><a href="/picture">a picture</a>
         <button onclick="const a = document.createElement('a'); a.download = 'made.txt';
-            a.href = URL.createObjectURL(new Blob(['made here'])); a.click()">Make</button>
+            a.href = window.URL.createObjectURL(new Blob(['made here'])); a.click()">Make</button>
         <a href=/endless-file>endless</a>""",
     "/long": """<title>Long</title><div id=all></div><script>let n = 0
         const more = () => { for (let i = 0; i < 20; i++) {

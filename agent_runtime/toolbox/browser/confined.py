@@ -38,6 +38,7 @@ _OPTIONS = (
     "--dns-prefetch-disable",
     # Where it would ask who is signed in to it. Nobody is.
     "--gaia-url=http://127.0.0.1:9/",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--metrics-recording-only",
     "--no-default-browser-check",
@@ -55,6 +56,7 @@ _PREFERENCES = {
     "profile": {"password_manager_enabled": False, "password_manager_leak_detection": False},
     "safebrowsing": {"enabled": False},
     "search": {"suggest_enabled": False},
+    "webrtc": {"ip_handling_policy": "disable_non_proxied_udp"},
     "signin": {"allowed": False, "allowed_on_next_startup": False},
 }
 
