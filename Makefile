@@ -9,7 +9,7 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 UI     := ui/dist/stamp.json
 UI_SRC := $(shell find ui/. -not -path '*/node_modules*' -not -path 'ui/./dist*')
 .DEFAULT_GOAL := help
-.PHONY: help demo up ui test check format access types screenshots bench audit secrets lock clean system-demo system-test
+.PHONY: help demo up ui test check format access seed types screenshots bench audit secrets lock clean system-demo system-test
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: $(VENV)/.dev ## Format the sources of Python and the web UI
 
 access: $(VENV)/.dev ## Make docs/access.md from sql/access.yaml
 	@$(BIN)/python -m agent_runtime.access.page
+
+seed: $(VENV)/.dev ## Make sql/seed/tools.sql from the tools of the folder
+	@PYTHONPATH=. $(BIN)/python scripts/tool_seed.py
 
 types: $(VENV)/.dev ## Make the web UI's types from the database and the events
 	@PYTHONPATH=. $(BIN)/python scripts/ui_types.py

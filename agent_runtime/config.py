@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     model_keep_alive: str = "10m"
 
     workspace_root: Path = Path(platformdirs.user_state_dir("agent-runtime")) / "workspaces"
+    searxng_url: str | None = Field(default=None, description="A SearXNG that web_search asks before other engines.")
     tools_path: list[Path] = Field(default_factory=list, description="Further folders with tools.")
 
     concurrency: int = Field(default=4, ge=1, le=1_000)
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     max_steps: int = Field(default=100, ge=1)
     max_repeats: int = Field(default=3, ge=2, description="Identical calls in a row before the loop detector trips.")
     allow_unsandboxed: bool = False
+    own_hosts: list[str] = Field(
+        default_factory=list, description="Further `host:port` of the runtime that no tool reaches, allowed or not."
+    )
 
     log_format: Literal["auto", "console", "json"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -98,10 +102,14 @@ class Settings(BaseSettings):
                 MasterKey.parse(key.get_secret_value())
         return value
 
-    @field_validator("supabase_url", "model_url")
+    @field_validator("supabase_url", "model_url", "searxng_url")
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
         return require_http(value) if value is not None else None
+
+    def tool_config(self, name: str) -> dict[str, Any]:
+        """What the settings say to a tool, where its row in `tools` says nothing."""
+        return {"searxng": self.searxng_url} if name == "web_search" and self.searxng_url else {}
 
 
 def require_conninfo(text: str) -> None:

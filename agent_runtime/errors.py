@@ -66,6 +66,10 @@ class ToolRefused(AgentRuntimeError):
     """A tool call cannot be done as asked; the text goes to the model, which can act on it."""
 
 
+class ChildrenOpen(AgentRuntimeError):
+    """The call goes on when the tasks that it spawned have ended; its task waits for them without a slot."""
+
+
 class Unavailable(AgentRuntimeError):
     """A service did not answer or broke off. Worth retrying."""
 

@@ -105,6 +105,8 @@ class ExecutionMoved(_Model):
     """Up to 500 characters of it."""
     approvals_needed: int | None = None
     """So many people must approve it; none where nobody is asked."""
+    gated: bool | None = None
+    """It would go out of a task that has read something from outside; `gate` of its row says where to, and what."""
 
 
 class ExecutionDecided(_Model):

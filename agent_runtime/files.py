@@ -106,7 +106,12 @@ class TaskFiles:
         for path, version in recorded.items():
             self._know(path, version)
         own = [row for row in rows if row.task_id == self._task.id]
-        self._has_stored = {row.file_hash for row in own if row.file_hash and row.is_stored and not row.is_temporary}
+        self._has_stored = {
+            row.file_hash
+            for row in own
+            # At the path where a run looks for it: an upload's and a parent's bytes are elsewhere.
+            if row.file_hash and row.is_stored and row.file_path == self._content_path(row.file_hash)
+        }
 
     async def store_changes(self, retry_class: str = "unsafe") -> list[str]:
         """Store what changed since the last call, into `unrecorded`. Returns what the model should know, in lines.
@@ -277,6 +282,9 @@ class TaskFiles:
                 is_temporary=is_temporary,
             )
         self._set(entry.path, version)
+
+    def _content_path(self, sha256: str) -> str:
+        return content_path(self._task.tenant_id, self._task.id, sha256)
 
     async def _is_stored(self, filename: str, file: BinaryIO, path: str, sha256: str, size_bytes: int) -> bool:
         """Whether Storage has the bytes now. Raises `BytesDiffer`, `InvalidInput`."""

@@ -12,6 +12,8 @@ from agent_runtime.errors import LimitReached
 from agent_runtime.records import RunContext
 
 UNBOUNDED = float("inf")
+RESULT_TRIES = 3
+"""So many ends that give no fitting result end a task with a result schema as failed."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +68,10 @@ def check_repeats(calls: Sequence[tuple[str, Any]], max_repeats: int) -> None:
     last = list(calls[-max_repeats:])
     if len(last) == max_repeats and all(call == last[0] for call in last):
         raise LimitReached("max_repeats", used=max_repeats, limit=max_repeats, unit=f"identical calls of {last[0][0]}")
+
+
+def check_results(misfits: Sequence[str]) -> None:
+    """Raises `LimitReached` when the model gave too many ends without a result that fits, with the last reason."""
+    if len(misfits) >= RESULT_TRIES:
+        unit = f"ends without a fitting result; the last: {misfits[-1]}"
+        raise LimitReached("result_tries", used=len(misfits), limit=RESULT_TRIES, unit=unit)

@@ -18,9 +18,11 @@ import structlog
 from agent_runtime.config import Settings
 from agent_runtime.context import render
 from agent_runtime.db.store import Store
+from agent_runtime.db.task_children import TaskChildren
 from agent_runtime.db.task_database import TaskDatabase
 from agent_runtime.db.text import fit_message
 from agent_runtime.errors import (
+    ChildrenOpen,
     ContextTooLong,
     IllegalTransition,
     LimitReached,
@@ -31,21 +33,27 @@ from agent_runtime.errors import (
 from agent_runtime.files import FILE_LIMIT_BYTES, TaskFiles
 from agent_runtime.interrupt import Interrupt
 from agent_runtime.lease import LeaseGuard
-from agent_runtime.limits import Limits, check_repeats
+from agent_runtime.limits import Limits, check_repeats, check_results
 from agent_runtime.live_answers import AnswerFeed
 from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
+from agent_runtime.shown_pictures import ShownPictures
+from agent_runtime.toolbox.connect.rows import RowTools
+from agent_runtime.toolbox.delegate.result_schema import with_result
 from agent_runtime.toolbox.executor import Outcome, execute
-from agent_runtime.toolbox.registry import Registry
+from agent_runtime.toolbox.fence import asked_of, fence
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.tool import ToolContext
+from agent_runtime.toolbox.web.egress import EgressGuard
 from agent_runtime.toolbox.workspace import Workspace
 from agent_runtime.vault.guard import RunSecrets
 
 log = structlog.get_logger()
 
 CONTROL_CATEGORY = "control"
+COMPLETE = "task_complete"
+WORDS_ONLY = "words instead of a call of task_complete"
 HISTORY_FLOOR_MESSAGES = 8
 IN_DOUBT = (
     "The worker stopped while this call was running, and nobody knows whether it took effect. It was not run again. "
@@ -74,7 +82,7 @@ class Run:
     lease: Lease
     store: Store
     model: ChatModel
-    registry: Registry
+    tools: RowTools
     sandbox: Sandbox
     workspace: Workspace
     files: TaskFiles
@@ -84,10 +92,17 @@ class Run:
     guard: LeaseGuard
     secrets: RunSecrets
     sessions: Sessions
+    egress: EgressGuard
     feed: AnswerFeed | None = None
     """Is told how the model's answer goes on."""
+    _pictures: ShownPictures = field(init=False)
+    _sees: bool = False
+    """Whether the model is known to see pictures: from the first time on that it is asked."""
     _started: set[UUID] = field(default_factory=set)
     """Calls that this run started: one that is running and not among them was cut short by a crash."""
+
+    def __post_init__(self) -> None:
+        self._pictures = ShownPictures(self.workspace)
 
     async def to_end(self) -> Ending:
         """Go on until the task ends or waits.
@@ -99,6 +114,11 @@ class Run:
         except _Paused:
             await self._keep_files()
             return Ending("waiting", reason="pause")
+        except ChildrenOpen as reason:
+            log.info("waits for children", reason=str(reason))
+            await self.sessions.close_all()
+            await self._keep_files()
+            return Ending("waiting", reason="children")
         except LimitReached:
             # What was done so far is kept.
             with suppress(StorageUnavailable):
@@ -125,6 +145,8 @@ class Run:
                 await self._keep_files()
                 return ending
             check_repeats(self._calls(), self.settings.max_repeats)
+            if self.context.task.result_schema:
+                check_results(self._misfits())
             limits.check(self.context.task.usage)
             await self._take_turn()
 
@@ -179,10 +201,13 @@ class Run:
             raise _Paused
 
     async def _ask(self) -> Turn:
+        self._sees = await self.model.sees()
         limit = int(self.context.config.get("max_conversation_history") or 100)
-        tools = [tool.function_schema for tool in self._offered()]
+        tools = [self._schema(tool) for tool in self._offered()]
         while True:
-            shown = render(self.context.agent, self.context.tools, self.context.task, self.context.messages, limit)
+            context = self.context
+            pictures = self._pictures.of(context.executions, vision=self._sees)
+            shown = render(context.agent, context.tools, context.task, context.messages, limit, pictures)
             try:
                 return await self.model.reply(shown, tools, self.feed.take if self.feed else None)
             except ContextTooLong:
@@ -206,14 +231,19 @@ class Run:
                 return
         outcome = await self._run(execution)
         # Files first: a result that is on record should not refer to files that are not.
-        notes = await self.files.store_changes(execution.retry_class)
+        notes = await self.files.store_changes("idempotent" if outcome.images else execution.retry_class)
         row = self._row(execution.tool_name)
-        content = "\n".join([outcome.content, *notes, *([row.response_guide] if row and row.response_guide else [])])
+        said = outcome.content
+        if row and self._is_from_outside(row, outcome):
+            said = fence(said, outcome.sources or asked_of(row.destination, execution.input_parameters))
+        content = "\n".join([said, *notes, *([row.response_guide] if row and row.response_guide else [])])
         await self._finish(
             execution,
             outcome.status,
             content,
-            {"content": outcome.content, "data": outcome.data},
+            {"content": outcome.content, "data": outcome.data}
+            | ({"sources": outcome.sources} if outcome.sources else {})
+            | ({"images": outcome.images} if outcome.images else {}),
             error=outcome.error,
             execution_time_ms=outcome.execution_time_ms,
             effect=outcome.effect.model_dump() if outcome.effect else None,
@@ -228,10 +258,19 @@ class Run:
             # An admin forbade the tool, or an approval expired, after the call was recorded; or the task is to end.
             await self._finish(execution, "failed", f"The call was not run: {refusal}", {}, error=str(refusal))
             return False
-        self._started.add(execution.id)
         self._remember([], [started.execution])
         self._update_task(usage=started.usage)
+        if started.execution.status == "awaiting_approval":
+            # What the task has read since the call was recorded makes it a person's to decide about.
+            return False
+        self._started.add(execution.id)
         return True
+
+    def _is_from_outside(self, row: ToolRow, outcome: Outcome) -> bool:
+        if row.category == CONTROL_CATEGORY or not outcome.content:
+            return False
+        # In a task that has read something from outside, a file or a command may give it back.
+        return bool(outcome.sources) or row.taints or self.context.task.tainted
 
     async def _keep_files(self) -> None:
         while await self.files.store_rest():
@@ -239,15 +278,19 @@ class Run:
             self.files.recorded()
 
     async def _run(self, execution: Execution) -> Outcome:
-        tool, row = self.registry.get(execution.tool_name), self._row(execution.tool_name)
+        row = self._row(execution.tool_name)
+        tool = self.tools.get(row) if row else None
         if tool is None or row is None:
-            why = f"The tool {execution.tool_name} is not installed on this worker; try another way."
+            why = self.tools.problem(row) if row else None
+            why = why or f"The tool {execution.tool_name} is not installed on this worker; try another way."
             return Outcome(status="failed", content=why, error=why)
         # A worker that stood still since the call was started may have lost the task by now.
         await self.guard.require(self.lease)
         log.info("tool started", tool=tool.name, execution_id=str(execution.id))
         try:
-            config = await self.secrets.resolve(execution.id, tool.name, row.config)
+            config = self.settings.tool_config(tool.name)
+            config |= await self.secrets.resolve(execution.id, tool.name, row.config)
+            egress = self.egress.allowing(config.get("allow_hosts"))
         except ToolRefused as refusal:
             return Outcome(status="failed", content=str(refusal), error=str(refusal))
         context = ToolContext(
@@ -258,9 +301,15 @@ class Run:
             timeout_seconds=row.timeout_seconds,
             output_limit_bytes=row.output_limit_bytes,
             config=config,
+            vision=self._sees,
             sessions=self.sessions,
+            egress=egress,
+            agent_network=self.context.agent.configuration.get("network") is True,
+            earlier=self.context.executions,
             file_limit_bytes=int(self.context.config.get("file_upload_max_size") or FILE_LIMIT_BYTES),
             database=TaskDatabase(self.store, self.lease, execution.id, row.timeout_seconds),
+            children=TaskChildren(self.store, self.lease, execution.id),
+            result_schema=self.context.task.result_schema,
         )
         outcome = await execute(tool, execution.input_parameters, context, self.secrets.scrubber)
         log.info("tool ended", tool=tool.name, status=outcome.status, milliseconds=outcome.execution_time_ms)
@@ -302,11 +351,15 @@ class Run:
             return None
         last = turns[-1]
         for effect in self._effects("complete", last):
-            return Ending("completed", result={"answer": effect["answer"], "files": effect.get("files", [])})
+            result = {"answer": effect["answer"], "files": effect.get("files", [])}
+            # Without a schema there is none, and the row says nothing of it.
+            return Ending("completed", result=result | ({"result": given} if (given := effect.get("result")) else {}))
         if self._effects("ask", last):
             return Ending("waiting", reason="answer")
         if last.tool_calls:
             return None
+        if last.content.strip() and self.context.task.result_schema:
+            return None  # words are no result: the model is told, in what it is shown next
         if last.content.strip():
             # A model that has nothing more to do and says so in words has completed the task.
             return Ending("completed", result={"answer": last.content, "files": []})
@@ -330,8 +383,18 @@ class Run:
         outputs = [call.output_result or {} for call in self.context.executions if call.message_id == turn.id]
         return [output["effect"] for output in outputs if (output.get("effect") or {}).get("kind") == kind]
 
+    def _misfits(self) -> list[str]:
+        """Why each end that the model gave to a task with a result schema was none."""
+        calls = (call for call in self.context.executions if call.tool_name == COMPLETE and call.status == "failed")
+        turns = (turn for turn in self._own_messages() if turn.role == "assistant" and not turn.tool_calls)
+        return [*(call.error_message or "" for call in calls), *(WORDS_ONLY for turn in turns if turn.content.strip())]
+
+    def _schema(self, tool: ToolRow) -> dict[str, Any]:
+        schema = self.context.task.result_schema
+        return with_result(tool.function_schema, schema) if schema and tool.name == COMPLETE else tool.function_schema
+
     def _offered(self) -> list[ToolRow]:
-        return [tool for tool in self.context.tools if self.registry.get(tool.name)]
+        return [row for row in self.context.tools if self.tools.get(row)]
 
     def _row(self, name: str) -> ToolRow | None:
         return next((tool for tool in self.context.tools if tool.name == name), None)

@@ -49,11 +49,18 @@ class Task(_Row):
     active_seconds: float = 0.0
     """How long workers ran it before the current claim."""
     lease_token: UUID | None = None
+    tainted: bool = False
+    """It has read something from outside."""
     limits: dict[str, Any] = Field(default_factory=dict)
     usage: dict[str, Any] = Field(default_factory=dict)
     result: dict[str, Any] | None = None
     error_message: str | None = None
     started_at: Time | None = None
+    parent_task_id: UUID | None = None
+    spawn_item: int | None = None
+    """Which item of its parent's call it works on."""
+    result_schema: dict[str, Any] | None = None
+    """What its result has to fit."""
 
 
 class Agent(_Row):
@@ -78,7 +85,11 @@ class ToolRow(_Row):
     description: str
     category: str
     function_schema: dict[str, Any]
+    implementation_type: str = "python"
+    implementation_code: str | None = None
     retry_class: Literal["pure", "idempotent", "keyed", "unsafe"]
+    taints: bool = False
+    destination: str | None = None
     timeout_seconds: int
     output_limit_bytes: int
     prompt_injection: str | None = None
@@ -110,6 +121,7 @@ class Execution(_Row):
     input_parameters: dict[str, Any]
     output_result: dict[str, Any] | None = None
     status: ExecutionStatus
+    error_message: str | None = None
     approvals_needed: int = 0
     step: int
     call_index: int
@@ -144,6 +156,8 @@ class RunContext(_Row):
     files: list[FileRow]
     limits: dict[str, float] = Field(default_factory=dict)
     """The tightest of the tenant's, the agent's and the task's limits, by name."""
+    allow_hosts: list[str] = Field(default_factory=list)
+    """What tools may reach of private networks in this tenant, as `host:port`."""
     config: dict[str, Any]
 
 
@@ -170,7 +184,7 @@ class ResultRecord(_Row):
     messages: list[Message]
     executions: list[Execution]
     task: dict[str, Any]
-    """What a result can change of the task: its plan, phases, progress and usage."""
+    """What a result can change of the task: its plan, phases, progress and usage, and that it is tainted."""
 
 
 class Lease(_Row):

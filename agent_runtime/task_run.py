@@ -30,9 +30,12 @@ from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
 from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
+from agent_runtime.toolbox.connect.rows import RowTools
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
+from agent_runtime.toolbox.web.egress import EgressGuard
+from agent_runtime.toolbox.web.own import own_hosts
 from agent_runtime.vault.guard import RunSecrets, own_secrets
 from agent_runtime.vault.keys import Keyring
 from agent_runtime.workspace_hold import hold_workspace
@@ -144,7 +147,7 @@ class TaskRunner:
             lease=lease,
             store=store,
             model=model,
-            registry=self._registry,
+            tools=RowTools(self._registry),
             sandbox=self._sandbox,
             workspace=workspace,
             files=files,
@@ -154,6 +157,7 @@ class TaskRunner:
             guard=self._guard,
             secrets=secrets,
             sessions=sessions,
+            egress=EgressGuard(context.allow_hosts, own=own_hosts(self._settings, context.config)),
             feed=feed,
         )
 

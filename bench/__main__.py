@@ -30,9 +30,11 @@ NAMES = (
     "scale",
     "workspace_travel",
     "rls",
+    "python_exec",
     "ui_size",
     "ui_timeline",
     "live_streams",
+    "fetch_page",
     "browser",
 )
 

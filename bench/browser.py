@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import psutil
 
 from agent_runtime.toolbox.browser.session import Browser
+from agent_runtime.toolbox.web.egress import EgressGuard
 from bench.queue import NotComparable
 from bench.report import Line, Report, Steps
 
@@ -39,7 +40,9 @@ async def measure(quick: bool, steps: Steps) -> Report:
     async with _served() as host:
         for _ in range(rounds):
             started = time.monotonic()
-            browser = await Browser.start(allow_hosts=[host], download_limit_bytes=1_000_000, timeout_seconds=SECONDS)
+            browser = await Browser.start(
+                egress=EgressGuard([host]), download_limit_bytes=1_000_000, timeout_seconds=SECONDS
+            )
             try:
                 await _view(browser, "navigate", url=f"http://{host}/")
                 first.append((time.monotonic() - started) * 1000)

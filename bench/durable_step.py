@@ -204,6 +204,9 @@ class InstantModel:
     def __init__(self) -> None:
         self._step = 0
 
+    async def sees(self) -> bool:
+        return False
+
     async def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], on_delta: OnDelta | None = None
     ) -> Turn:

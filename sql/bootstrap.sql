@@ -25,6 +25,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir schema/messages.sql
 \ir schema/tools.sql
 \ir schema/tool_executions.sql
+\ir schema/children.sql
 \ir schema/files.sql
 \ir schema/system_config.sql
 \ir schema/task_events.sql
@@ -45,6 +46,7 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/config.sql
 \ir functions/json.sql
 \ir functions/ledger.sql
+\ir functions/children.sql
 \ir functions/worker_life.sql
 \ir functions/worker_claim.sql
 \ir functions/worker_steps.sql
@@ -64,8 +66,10 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir functions/database_tools.sql
 \ir functions/names.sql
 \ir functions/operator.sql
+\ir functions/allow_hosts.sql
 \ir functions/agents.sql
 \ir functions/trial.sql
+\ir functions/connect.sql
 \ir functions/health.sql
 \ir functions/live.sql
 
@@ -79,10 +83,13 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir triggers/append_only.sql
 \ir triggers/limits.sql
 \ir triggers/taint.sql
+\ir triggers/allow_hosts.sql
+\ir triggers/connect.sql
 \ir triggers/search.sql
 \ir triggers/timeline.sql
 \ir triggers/notify.sql
 \ir triggers/usage.sql
+\ir triggers/children.sql
 \ir triggers/audit.sql
 \ir triggers/realtime.sql
 
@@ -116,9 +123,12 @@ do $$ begin perform pg_advisory_xact_lock(4200); end $$;
 \ir policies/database_tools.sql
 \ir policies/search.sql
 \ir policies/operator.sql
+\ir policies/allow_hosts.sql
+\ir policies/connect.sql
 \ir policies/screens.sql
 \ir policies/health.sql
 \ir policies/live.sql
+\ir policies/children.sql
 \ir policies/realtime.sql
 
 \ir seed/system_config.sql

@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox import ToolContext, ToolRefused, ToolResult, tool
+from agent_runtime.toolbox.edits import Edit, apply_edits, diff_of
 
-_SHOWN_PLACES = 5
+
+class Replacement(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    old: str = Field(min_length=1, description="The text to replace, exactly as in the file, blanks and all.")
+    new: str = Field(description="The text to put there; empty to delete.")
+    replace_all: bool = Field(default=False, description="Replace every place instead of the only one.")
 
 
 class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: str = Field(description="The file, relative to the workspace.")
-    old: str = Field(min_length=1, description="The text to replace, exactly as in the file, blanks and all.")
-    new: str = Field(description="The text to put there; empty to delete.")
-    replace_all: bool = Field(default=False, description="Replace every place instead of the only one.")
+    edits: list[Replacement] = Field(
+        min_length=1,
+        max_length=100,
+        description="What to replace, each as {old, new, replace_all}; each sees what the ones before it made.",
+    )
 
 
 @tool(display_name="Edit a file", category="file", security_level="moderate", retry_class="unsafe")
 async def file_edit(arguments: Arguments, context: ToolContext) -> ToolResult:
-    """Replace a piece of a text file of the workspace by another, leaving the rest as it is.
+    """Replace pieces of a text file of the workspace by others, leaving the rest as it is; shows what changed.
 
-    `old` must be found exactly once, unless replace_all is set: include enough of the lines around it. Read the file
-    first. UTF-8 text only; line ends are kept.
+    Each `old` must be found exactly once, unless its replace_all is set: include enough of the lines around it. Read
+    the file first. If one of the edits does not fit, nothing is changed. UTF-8 text only; line ends are kept.
     """
+    path = context.workspace.relative(arguments.path)
     try:
-        text = context.workspace.read_bytes(arguments.path).decode()
+        before = context.workspace.read_bytes(path).decode()
     except UnicodeDecodeError:
-        raise ToolRefused(f"{arguments.path!r} is not UTF-8 text; use a command to change it") from None
-    old, new = _with_line_ends_of(text, arguments.old), _with_line_ends_of(text, arguments.new)
-    count = text.count(old)
-    if count == 0:
-        raise ToolRefused(f"`old` is not in {arguments.path!r}{_hint(text, old)}")
-    if count > 1 and not arguments.replace_all:
-        raise ToolRefused(
-            f"`old` is in {arguments.path!r} {count} times, at {_places(text, old)}; include more of the text around "
-            "the one you mean, or set replace_all"
-        )
-    context.workspace.write_bytes(arguments.path, text.replace(old, new).encode())
-    places = "1 place" if count == 1 else f"{count} places"
-    return ToolResult(content=f"{arguments.path}: changed {places}", data={"replaced": count})
-
-
-def _with_line_ends_of(text: str, piece: str) -> str:
-    # Models write \n; in a file with \r\n their text would never be found.
-    return piece.replace("\n", "\r\n") if "\r\n" in text and "\r\n" not in piece else piece
-
-
-def _hint(text: str, old: str) -> str:
-    first = next((line.strip() for line in old.splitlines() if line.strip()), "")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if first and first in line:
-            return f": its first line resembles line {number}, {line.strip()[:100]!r}; blanks or later lines differ"
-    return "; read the file again and copy the text exactly"
-
-
-def _places(text: str, old: str) -> str:
-    lines: list[str] = []
-    start = 0
-    while (start := text.find(old, start)) >= 0 and len(lines) < _SHOWN_PLACES:
-        lines.append(f"line {text.count(chr(10), 0, start) + 1}")
-        start += len(old)
-    return ", ".join(lines)
+        raise ToolRefused(f"{path!r} is not UTF-8 text; use a command to change it") from None
+    edits = [Edit(one.old, one.new, one.replace_all) for one in arguments.edits]
+    after, places = await asyncio.to_thread(apply_edits, path, before, edits)
+    try:
+        content = after.encode()
+    except UnicodeEncodeError:
+        raise ToolRefused("`new` holds characters that UTF-8 cannot write (lone surrogates)") from None
+    if after == before:
+        raise ToolRefused(f"the edits leave {path!r} as it is: old and new are the same")
+    context.workspace.write_bytes(path, content)
+    diff = await asyncio.to_thread(diff_of, path, before, after)
+    changed = "1 place" if places == 1 else f"{places} places"
+    return ToolResult(content=f"{path}: changed {changed}\n{diff}", data={"replaced": places, "diff": diff})

@@ -66,6 +66,13 @@ def edit(
         list[str] | None,
         typer.Option(help="Dangerous tools that it uses without asking, all of them; `none` for none."),
     ] = None,
+    outward: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOOL=DESTINATION",
+            help="Where tools send what a tainted task knows without asking, all of it; `none`. An admin's.",
+        ),
+    ] = None,
     limit: Annotated[
         list[str] | None, typer.Option(metavar="NAME=NUMBER", help="Limits of its tasks, all of them; `none` for none.")
     ] = None,
@@ -90,6 +97,7 @@ def edit(
         "max_tokens": max_tokens,
         "tools_enabled": tool,
         "standing_permissions": [] if standing == ["none"] else standing,
+        "outward_permissions": None if outward is None else _permissions(outward),
         "is_public": public,
         "is_active": active,
     }
@@ -142,6 +150,22 @@ def publish(
     _tell(as_person(put), "is in the catalogue", as_json)
 
 
+def _permissions(given: list[str]) -> list[dict[str, Any]]:
+    if given == ["none"]:
+        return []
+    pairs = [one.partition("=") for one in given]
+    for tool, _, destination in pairs:
+        if not tool or not destination:
+            raise InvalidInput("--outward is TOOL=DESTINATION, as in --outward http_request=api.example.org")
+    return [{"tool": tool, "destination": destination} for tool, _, destination in pairs]
+
+
+def _permission_text(permission: dict[str, Any]) -> str:
+    bound = ", ".join(permission.get("bound") or [])
+    text = f"{permission.get('tool')} to {permission.get('destination')}"
+    return f"{text} (bound: {bound})" if bound else text
+
+
 def _facts(agent: FullAgentRow) -> list[tuple[str, str]]:
     whose = "the catalogue's" if agent.tenant_id is None else "shared" if agent.is_public else "private"
     limits = ", ".join(f"{key} {value}" for key, value in agent.configuration.get("limits", {}).items())
@@ -154,6 +178,7 @@ def _facts(agent: FullAgentRow) -> list[tuple[str, str]]:
         ("tokens of an answer", str(agent.max_tokens)),
         ("tools", ", ".join(agent.tools_enabled)),
         ("standing permissions", ", ".join(agent.standing_permissions) or "none"),
+        ("outward permissions", ", ".join(_permission_text(one) for one in agent.outward_permissions) or "none"),
         ("limits", limits or "none of its own"),
     ]
 

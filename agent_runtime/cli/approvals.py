@@ -67,7 +67,7 @@ def _fields(call: ExecutionRow) -> list[str]:
 
 def _print_block(console: Console, call: ExecutionRow, me: str | None) -> None:
     """One call: what it is, why, with which arguments, and the command that decides it."""
-    from agent_runtime.cli.decide import argument_lines
+    from agent_runtime.cli.decide import argument_lines, reach_lines
     from agent_runtime.cli.watch_lines import decision_text
 
     in_doubt = call.status == "in_doubt"
@@ -82,6 +82,8 @@ def _print_block(console: Console, call: ExecutionRow, me: str | None) -> None:
         )
     if call.turn and (why := one_line(clean(call.turn.content), 300)):
         console.print(Text(f"  “{why}”", style="italic"))
+    for line in reach_lines(call):
+        console.print(line)
     if call.original_parameters is None:
         lines = argument_lines(call.input_parameters)
     else:

@@ -6,6 +6,7 @@ from agent_runtime.cli import access as access
 from agent_runtime.cli import agents as agents
 from agent_runtime.cli import approvals as approvals
 from agent_runtime.cli import audit as audit
+from agent_runtime.cli import children as children
 from agent_runtime.cli import config as config
 from agent_runtime.cli import db as db
 from agent_runtime.cli import decide as decide
@@ -22,6 +23,7 @@ from agent_runtime.cli import submit as submit
 from agent_runtime.cli import tasks as tasks
 from agent_runtime.cli import tenants as tenants
 from agent_runtime.cli import tools as tools
+from agent_runtime.cli import tools_own as tools_own
 from agent_runtime.cli import up as up
 from agent_runtime.cli import vault as vault
 from agent_runtime.cli import watch as watch

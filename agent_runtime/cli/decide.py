@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SHOWN_BY = "approvals"
 _MOST_LINES = 200
+_MOST_SOURCES = 10
 _MOST_LINE_CHARACTERS = 4_000
 
 WaitingId = Annotated[str, typer.Argument(metavar="ID", help="The tool call, or the task if one call waits.")]
@@ -207,8 +208,25 @@ def _show_what_runs(call: ExecutionRow, instead: dict[str, Any] | None) -> None:
     """The call whole, or what was changed in it; on standard error, beside what the command says it did."""
     console = make_console(stderr=True)
     console.print(Text.assemble((escaped(call.tool_name), "bold"), f"  step {call.step}"))
+    for line in reach_lines(call):
+        console.print(line)
     for line in argument_lines(call.input_parameters, instead):
         console.print(line)
+
+
+def reach_lines(call: ExecutionRow) -> list[Text]:
+    """What the task has read from outside, and where the call wants to go with it; none of a call that does not."""
+    if call.reach is None:
+        return []
+    sources = [escaped(" ".join(str(one.get("source", "")).split()))[:200] for one in call.reach.sources]
+    shown, more = sources[:_MOST_SOURCES], len(sources) - _MOST_SOURCES
+    said = ", ".join(shown or ["something from outside"]) + (f" and {more} more" if more > 0 else "")
+    lines = [Text(f"  this task has read: {said}", style="yellow")]
+    if call.reach.destinations:
+        goes = ", ".join(escaped(one)[:200] for one in call.reach.destinations[:_MOST_SOURCES])
+        more = len(call.reach.destinations) - _MOST_SOURCES
+        lines.append(Text(f"  it wants to reach: {goes}{f' and {more} more' if more > 0 else ''}", style="yellow"))
+    return lines
 
 
 def argument_lines(arguments: dict[str, Any], instead: dict[str, Any] | None = None) -> list[Text]:

@@ -16,6 +16,9 @@ WORDS = {
     "model_tokens": ("Tokens in all", "read and written by the model"),
     "output_tokens": ("Tokens written", "written by the model"),
     "output_bytes": ("Output", "bytes: words, results and files"),
+    "child_tasks": ("Spawned tasks", "tasks that a task may give away, with those tried again"),
+    "child_tasks_at_once": ("Spawned at once", "of these, how many may run at a time"),
+    "child_depth": ("Depth", "levels of tasks below one that a person submitted"),
 }
 """Each limit's name on the screens, and what it counts."""
 NONE_SET = "None set"

@@ -137,6 +137,11 @@ def task_state(task: TaskRow | OverviewRow) -> Text:
         stopping=task.cancel_requested_at is not None,
         pausing=task.pause_requested_at is not None,
     )
+    # Only a row of a list counts them.
+    if task.wait_reason == "children" and (count := getattr(task, "children_count", 0)):
+        words += f", {getattr(task, 'children_completed', 0)} of {count} done"
+    if waiting := getattr(task, "children_waiting", 0):
+        words += f", {waiting} of them waiting for you"
     if task.status == "pending" and task.run_after:
         words += f", not before {time_text(task.run_after)}"
     return Text(words, style=STATUS_STYLES.get(task.status, ""))

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 
 tasks = typer.Typer(
     name="tasks",
-    help="Your tasks: list, show, cancel, pause, resume, answer, approve, deny, settle.",
+    help="Your tasks: list, show, children, retry, cancel, pause, resume, answer, approve, deny, settle.",
     no_args_is_help=True,
 )
 app.add_typer(tasks)
 
 TaskId = Annotated[str, typer.Argument(metavar="ID", help="The task.")]
+SPAWNING = frozenset({"spawn_tasks", "retry_tasks"})
+"""Tools whose calls make tasks."""
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -153,10 +155,19 @@ async def _record(person: Person, task_id: UUID) -> dict[str, Any]:
     messages: list[MessageRow] = await person.messages(task_id)
     files: list[FileRow] = await person.files(task_id)
     names = await person.names(task_id) if any(row.decisions for row in executions) else {}
-    return {"task": task, "executions": executions, "messages": messages, "files": files, "names": names}
+    children = await person.children(task_id) if any(row.tool_name in SPAWNING for row in executions) else []
+    return {
+        "task": task,
+        "executions": executions,
+        "children": children,
+        "messages": messages,
+        "files": files,
+        "names": names,
+    }
 
 
 def _show(console: Console, record: dict[str, Any]) -> None:
+    from agent_runtime.cli.children import child_lines
     from agent_runtime.cli.watch_screen import ending
 
     task: TaskRow = record["task"]
@@ -172,6 +183,8 @@ def _show(console: Console, record: dict[str, Any]) -> None:
     for row in record["executions"]:
         for line in _call_lines(row, record["names"]):
             console.print(line)
+    for line in child_lines(record["children"]):
+        console.print(line)
     for file in record["files"]:
         if file.kind == "removed":
             console.print(Text(f"- {one_line(file.filename)}", style="bright_black"))

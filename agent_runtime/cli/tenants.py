@@ -78,6 +78,32 @@ def limits(
     make_console().print(f"Limits of {one_line(changed.name)}: {limits_text(changed.limits)}.")
 
 
+@tenants.command(epilog="Example: agent-runtime tenants hosts sales --allow wiki.internal:8080 --allow 10.0.0.5:443")
+def hosts(
+    tenant: Annotated[str, typer.Argument(metavar="SLUG|ID", help="The team's short name or id.", show_default=False)],
+    allow: Annotated[
+        list[str] | None, typer.Option(metavar="HOST:PORT", help="A host of a private network; all of them.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="None: the public internet alone.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say which hosts of private networks a team's tools may reach besides the public internet, as an operator.
+
+    They take the place of those it had. A host without a port stands for its ports 80 and 443.
+    """
+    if clear == bool(allow):
+        raise InvalidInput("give each host as in --allow wiki.internal:8080, or --clear for none")
+
+    async def change(person: Person) -> list[str]:
+        return await person.platform.set_tenant_allow_hosts(await _find(person, tenant), allow or [])
+
+    allowed = as_person(change)
+    if as_json:
+        print_json(allowed)
+        return
+    make_console().print(f"Of private networks its tools may reach: {', '.join(map(one_line, allowed)) or 'nothing'}.")
+
+
 async def _find(person: Person, text: str) -> UUID:
     try:
         return UUID(text.strip())

@@ -105,7 +105,7 @@ def try_tool(
 
     from agent_runtime.cli.watch import watch
 
-    given = _object(sys.stdin.read() if arguments == "-" else arguments)
+    given = as_object(sys.stdin.read() if arguments == "-" else arguments)
 
     async def begin(person: Person) -> TaskRow:
         return await person.platform.try_tool(await person.platform.tool(name), given)
@@ -119,7 +119,8 @@ def try_tool(
         make_console().print(f"{task.title}: agent-runtime watch {task.id}")
 
 
-def _object(text: str) -> dict[str, Any]:
+def as_object(text: str) -> dict[str, Any]:
+    """A JSON object that somebody typed. Raises `InvalidInput`."""
     try:
         given = json.loads(text)
     except ValueError as error:
@@ -142,7 +143,7 @@ def sync(as_json: Json = False) -> None:
     if settings.database_url is None:
         raise ConfigError("DATABASE_URL is missing: `tools sync` needs the database's owner, as postgresql://…")
     declarations = Registry.load(settings.tools_path).declarations()
-    changes = _sync(settings.database_url.get_secret_value(), declarations)
+    changes = sync_declarations(settings.database_url.get_secret_value(), declarations, "tools sync")
     if as_json:
         print_json([{"name": name, "change": change} for name, change in changes])
         return
@@ -150,7 +151,8 @@ def sync(as_json: Json = False) -> None:
     print_table(make_console(), ("tool", "change"), changes, empty=empty)
 
 
-def _sync(database_url: str, declarations: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def sync_declarations(database_url: str, declarations: list[dict[str, Any]], command: str) -> list[tuple[str, str]]:
+    """What `sync_tools` changed: names with how. Raises in the name of `command`."""
     import psycopg
 
     try:
@@ -160,10 +162,8 @@ def _sync(database_url: str, declarations: list[dict[str, Any]]) -> list[tuple[s
     except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFunction) as error:
         # Without the right to look into the schema a function reads as if it were not there.
         why = one_line(str(error.diag.message_primary))
-        raise Denied(
-            f"tools sync: {why}; DATABASE_URL must be the owner's, and `agent-runtime db apply` done"
-        ) from None
+        raise Denied(f"{command}: {why}; DATABASE_URL must be the owner's, and `agent-runtime db apply` done") from None
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"tools sync: Postgres did not answer: {one_line(str(error))}") from None
+        raise DatabaseUnavailable(f"{command}: Postgres did not answer: {one_line(str(error))}") from None
     except psycopg.Error as error:
-        raise ConfigError(f"tools sync: the database refused: {one_line(str(error.diag.message_primary))}") from None
+        raise ConfigError(f"{command}: the database refused: {one_line(str(error.diag.message_primary))}") from None

@@ -272,6 +272,12 @@ class Store(ABC):
         answer: dict[str, Any] = await self._apart("worker_execute", arguments, seconds)
         return answer
 
+    async def children(self, lease: Lease, execution_id: UUID) -> dict[str, Any]:
+        """Make the children that a running call of spawn_tasks or retry_tasks asks for on record, once, and say how
+        they stand: `{"spawn", "folder", "open", "late", "brought", "note", "items"}`."""
+        standing: dict[str, Any] = await self._call("worker_children", **_held(lease), p_execution=execution_id)
+        return standing
+
     async def call(self, function: str, arguments: Mapping[str, Any]) -> Any:
         """Any function of the database, for commands: the workers' have methods of their own."""
         return await self._call(function, **arguments)

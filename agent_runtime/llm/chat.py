@@ -32,6 +32,8 @@ class ChatMessage(BaseModel):
     """On a `tool` message: the call that this is the result of."""
     tool_name: str | None = None
     """On a `tool` message: the tool's name."""
+    images: tuple[str, ...] = ()
+    """Pictures that go with the text, as PNG or JPEG in base64. Only for a model that can see."""
 
 
 class Usage(BaseModel):
@@ -80,6 +82,9 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str:
         """The model's name on its server."""
+
+    async def sees(self) -> bool:
+        """Whether it sees pictures. Raises what `reply` raises."""
 
     async def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], on_delta: OnDelta | None = None

@@ -19,10 +19,17 @@ class LateModel:
     def name(self) -> str:
         return self._name
 
+    async def sees(self) -> bool:
+        """Raises also what opening raises."""
+        return await (await self._opened()).sees()
+
     async def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], on_delta: OnDelta | None = None
     ) -> Turn:
         """Raises also what opening raises."""
+        return await (await self._opened()).reply(messages, tools, on_delta)
+
+    async def _opened(self) -> ChatModel:
         if self._model is None:
             self._model = await self._opening()
-        return await self._model.reply(messages, tools, on_delta)
+        return self._model

@@ -25,6 +25,7 @@ from agent_runtime.llm.structured import StructuredChat
 
 CONNECT_SECONDS = 10.0
 _CONTEXT = re.compile(r"context (length|size|window)", re.IGNORECASE)
+_PICTURE_MARK = re.compile(r"\[img(?=-\d|\])")
 _BUSY = frozenset({408, 425, 429, 499})
 
 
@@ -59,6 +60,7 @@ async def open_chat(
     facts = await chat.facts()
     if facts.capabilities is not None and "completion" not in facts.capabilities:
         raise ModelError(f"model {model!r} cannot chat: it can do {', '.join(facts.capabilities) or 'nothing'}")
+    chat.vision = "vision" in (facts.capabilities or [])
     chat.num_ctx = min(num_ctx, facts.context_tokens or num_ctx)
     # A server too old to list capabilities understands `format`; whether it understands `tools` is unknown.
     return chat if "tools" in (facts.capabilities or []) else StructuredChat(chat)
@@ -95,6 +97,7 @@ class OllamaChat:
         first_wait_seconds: float = 0.5,
     ) -> None:
         self.base_url, self.model, self.num_ctx = base_url, model, num_ctx
+        self.vision = False
         self.temperature, self.num_predict, self.keep_alive = temperature, num_predict, keep_alive
         self.silence_seconds, self.attempts, self.first_wait_seconds = silence_seconds, attempts, first_wait_seconds
         try:
@@ -106,6 +109,9 @@ class OllamaChat:
     def name(self) -> str:
         return self.model
 
+    async def sees(self) -> bool:
+        return self.vision
+
     async def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], on_delta: OnDelta | None = None
     ) -> Turn:
@@ -113,13 +119,20 @@ class OllamaChat:
 
     async def ask(self, messages: list[dict[str, Any]], extra: dict[str, Any], on_delta: OnDelta | None = None) -> Turn:
         """One answer to messages in Ollama's shape. `extra` joins the request's body: `tools` or `format`."""
-        body = self._body(messages) | {key: value for key, value in extra.items() if value}
+        body = self._body([self._without_marks(message) for message in messages]) | {
+            key: value for key, value in extra.items() if value
+        }
         relay = _Relay(on_delta)
         async for attempt in self._attempts():
             with attempt:
                 await relay.begin()
                 return await self._stream(body, relay)
         raise AssertionError("tenacity ended without an answer or an error")
+
+    def _without_marks(self, message: dict[str, Any]) -> dict[str, Any]:
+        """For a model that can see, the server puts `[img-0]` into the text where a picture belongs. A page that says
+        so too would move a picture, or end the task with an error."""
+        return message | {"content": _PICTURE_MARK.sub("(img", message["content"])} if self.vision else message
 
     async def facts(self) -> ModelFacts:
         """What the model can do. Raises like `reply`."""
@@ -310,6 +323,8 @@ def _native(message: ChatMessage) -> dict[str, Any]:
             {"id": call.id, "function": {"index": index, "name": call.name, "arguments": call.arguments}}
             for index, call in enumerate(message.tool_calls)
         ]
+    if message.images:
+        body["images"] = list(message.images)
     if message.role == "tool":
         body |= {"tool_name": message.tool_name or "", "tool_call_id": message.tool_call_id or ""}
     return body

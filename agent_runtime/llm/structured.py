@@ -48,6 +48,9 @@ class StructuredChat:
     def name(self) -> str:
         return self._chat.name
 
+    async def sees(self) -> bool:
+        return await self._chat.sees()
+
     async def reply(
         self, messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]], on_delta: OnDelta | None = None
     ) -> Turn:
@@ -68,17 +71,21 @@ def render(messages: Sequence[ChatMessage], tools: Sequence[dict[str, Any]]) -> 
     for message in messages:
         if message.role == "tool":
             result = frame(message.tool_name or "tool", message.content)
-            if rendered and rendered[-1].get("results"):
-                rendered[-1]["content"] += f"\n\n{result}"
-            else:
-                rendered.append({"role": "user", "content": result, "results": True})
+            if not (rendered and rendered[-1].get("results")):
+                rendered.append({"role": "user", "content": "", "images": [], "results": True})
+            rendered[-1]["content"] = f"{rendered[-1]['content']}\n\n{result}".lstrip()
+            rendered[-1]["images"] += message.images
         elif message.role == "assistant" and tools:
             rendered.append({"role": "assistant", "content": _answered(message.content, message.tool_calls)})
         else:
             rendered.append({"role": message.role, "content": message.content})
     if tools:
         _add_to_system_prompt(rendered, HOW_TO_ANSWER + describe_tools(tools))
-    return [{"role": message["role"], "content": message["content"]} for message in rendered]
+    return [
+        {"role": message["role"], "content": message["content"]}
+        | ({"images": message["images"]} if message.get("images") else {})
+        for message in rendered
+    ]
 
 
 def _answered(content: str, calls: Sequence[ToolCall]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -167,6 +168,7 @@ class Stack:
             "SUPABASE_SECRET_KEY": self.secret_key,
             "AGENT_RUNTIME_MODEL_URL": self.model_url,
             "AGENT_RUNTIME_WORKSPACE_ROOT": str(self.folder.workspaces),
+            "AGENT_RUNTIME_OWN_HOSTS": json.dumps([f"127.0.0.1:{port}" for port in self._ports.values()]),
             **self.vault_environment,
         }
         return settings | ({"AGENT_RUNTIME_MODEL": self.model} if self.model else {})

@@ -22,6 +22,7 @@ from agent_runtime.person.members import Members
 from agent_runtime.person.platform import Platform
 from agent_runtime.person.records import (
     AgentRow,
+    ChildRow,
     EventRow,
     ExecutionRow,
     FileRow,
@@ -43,13 +44,14 @@ _IDS_AT_ONCE = 100
 _TASKS_AT_ONCE = 200
 _EXECUTION_COLUMNS = (
     "id, task_id, status, step, call_index, input_parameters, original_parameters, input_digest, output_result,"
-    " error_message, execution_time_ms, approvals_needed, approval_expires_at, tools(name),"
+    " error_message, execution_time_ms, approvals_needed, approval_expires_at, gate, tools(name),"
     " execution_decisions(user_id, verdict, input_digest, reason, created_at)"
 )
 # A call by itself, with what a person wants to know before deciding.
-_CALL_COLUMNS = _EXECUTION_COLUMNS.replace("tools(name)", "tools(name, function_schema)") + (
+_CALL_COLUMNS = _EXECUTION_COLUMNS.replace("tools(name)", "tools(name, function_schema, outward)") + (
     # By its foreign key, since files, too, lead from a call to a task.
-    ", tasks!tool_executions_task_id_fkey(title, user_id, status), messages(content, created_at)"
+    ", tasks!tool_executions_task_id_fkey(title, user_id, status, tainted, taint_sources)"
+    ", messages(content, created_at)"
 )
 _MOST_REASON_BYTES = 65_536
 
@@ -210,6 +212,21 @@ class Person:
     async def resume(self, task_id: UUID) -> TaskRow:
         """Let a paused task go on. Raises `NotFound`, `IllegalTransition`, `Denied`."""
         return TaskRow.model_validate(await self._call("resume_task", {"p_task": str(task_id)}))
+
+    async def children(self, task_id: UUID) -> list[ChildRow]:
+        """The tasks that a task spawned, in the order in which they were made; those tried again are there twice."""
+        query = self._supabase.table("tasks").select("*").eq("parent_task_id", str(task_id))
+        rows = await self._ask(query.not_.is_("spawn_id", "null").order("created_at").order("id").limit(_AT_ONCE))
+        return [ChildRow.model_validate(row) for row in rows]
+
+    async def retry_children(self, task_id: UUID, spawn: int | None = None, items: Sequence[int] | None = None) -> int:
+        """Try failed items of a task's call of spawn_tasks again, each as a new task; how many. `spawn` numbers the
+        task's calls from 1, the last if left out; `items` are theirs, all that failed if left out.
+
+        Raises `NotFound`, `InvalidInput`, `IllegalTransition`.
+        """
+        asked = {"p_task": str(task_id), "p_spawn": spawn, "p_items": list(items) if items else None}
+        return int(await self._call("retry_children", asked))
 
     # -- calls that need a person ----------------------------------------------------------------------------------
 
@@ -450,8 +467,14 @@ def _waiting(row: dict[str, Any]) -> ExecutionRow:
             **row,
             "input_parameters": row["arguments"],
             "original_parameters": row["original_arguments"],
-            "tools": {"name": row["tool_name"], "function_schema": row["function_schema"]},
-            "tasks": {"title": row["task_title"], "user_id": row["user_id"], "status": row["task_status"]},
+            "tools": {"name": row["tool_name"], "function_schema": row["function_schema"], "outward": row["outward"]},
+            "tasks": {
+                "title": row["task_title"],
+                "user_id": row["user_id"],
+                "status": row["task_status"],
+                "tainted": row["tainted"],
+                "taint_sources": row["taint_sources"],
+            },
             "messages": {"content": row["why"], "created_at": row["asked_at"]} if row["asked_at"] else None,
             "execution_decisions": row["decisions"],
         }

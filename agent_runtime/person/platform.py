@@ -73,6 +73,7 @@ class FullAgentRow(AgentRow):
     memory_limit: int = 10_000
     configuration: dict[str, Any] = Field(default_factory=dict)
     standing_permissions: list[str] = Field(default_factory=list)
+    outward_permissions: list[dict[str, Any]] = Field(default_factory=list)
     is_public: bool = False
     created_by: UUID | None = None
     tenant_id: UUID | None = None
@@ -160,6 +161,11 @@ class Platform:
         row = await self._call("set_tenant_limits", {"p_tenant": str(tenant), "p_limits": limits})
         return TenantRow.model_validate({**row, "limits": row["settings"].get("limits", {})})
 
+    async def set_tenant_allow_hosts(self, tenant: UUID, hosts: list[str]) -> list[str]:
+        """An operator says which hosts of private networks a tenant's tools may reach, all of them."""
+        row = await self._call("set_tenant_allow_hosts", {"p_tenant": str(tenant), "p_hosts": hosts})
+        return list(row["settings"].get("allow_hosts", []))
+
     async def tool(self, name: str) -> ToolRow:
         """By its name."""
         rows = await self._ask(self._supabase.table("tools").select("*").eq("name", name))
@@ -176,6 +182,11 @@ class Platform:
     async def try_tool(self, tool: ToolRow, arguments: dict[str, Any]) -> TaskRow:
         """An admin files a task that runs this one call, and asks no model."""
         return TaskRow.model_validate(await self._call("try_tool", {"p_tool": str(tool.id), "p_arguments": arguments}))
+
+    async def adopt_server_tools(self, execution: UUID) -> list[dict[str, str]]:
+        """Take what a call of a server's row listed into the table: `{"name", "change"}` of each tool that changed."""
+        rows: list[dict[str, str]] = await self._call("adopt_server_tools", {"p_execution": str(execution)})
+        return [{"name": row["name"], "change": row["change"]} for row in rows]
 
     async def audit_log(
         self,

@@ -56,6 +56,20 @@ class TaskRow(_Row):
         return answer if isinstance(answer, str) else None
 
 
+class ChildRow(TaskRow):
+    """A task that another one spawned: `spawn_item` of the call `spawn_id`. Several of one item: it was tried again."""
+
+    spawn_id: UUID
+    spawn_item: int
+
+
+def newest_of_items(children: Iterable[ChildRow]) -> list[ChildRow]:
+    """Of each item the task that counts, by call and item; `children` in the order in which they were made."""
+    newest = {(row.spawn_id, row.spawn_item): row for row in children}
+    calls = list(dict.fromkeys(row.spawn_id for row in newest.values()))
+    return sorted(newest.values(), key=lambda row: (calls.index(row.spawn_id), row.spawn_item))
+
+
 class OverviewRow(_Row):
     """A row of `task_overview`: a task as a list shows it."""
 
@@ -85,6 +99,13 @@ class OverviewRow(_Row):
     error_message: str | None = None
     approvals_waiting: int = 0
     files_count: int = 0
+    parent_task_id: UUID | None = None
+    spawn_item: int | None = None
+    children_count: int = 0
+    """Items that it gave away by spawn_tasks."""
+    children_completed: int = 0
+    children_waiting: int = 0
+    """Tasks of these that wait for a person."""
 
 
 class EventRow(_Row):
@@ -105,6 +126,7 @@ class ToolPart(_Row):
 
     name: str
     function_schema: dict[str, Any] = Field(default_factory=dict)
+    outward: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -120,6 +142,8 @@ class TaskPart(_Row):
     title: str
     user_id: UUID
     status: str
+    tainted: bool = False
+    taint_sources: list[dict[str, Any]] = Field(default_factory=list)
 
 
 class TurnPart(_Row):
@@ -143,6 +167,15 @@ class DecisionRow(_Row):
     created_at: Time
 
 
+class Gate(_Row):
+    """Why a call needs a person though its tool does not."""
+
+    destinations: list[str] = Field(default_factory=list)
+    """Where it goes, as its arguments say; empty where they do not."""
+    sources: list[dict[str, Any]] = Field(default_factory=list)
+    """What the task has read from outside: `{"source", "tool", "step"}`."""
+
+
 class ExecutionRow(_Row):
     """A row of `tool_executions`."""
 
@@ -164,6 +197,15 @@ class ExecutionRow(_Row):
     execution_time_ms: int | None = None
     approvals_needed: int = 0
     approval_expires_at: Time | None = None
+    gate: Gate | None = None
+
+    @property
+    def reach(self) -> Gate | None:
+        """What a person is to know before it goes out of a task that has read something from outside, by now at the
+        latest; None of any other call."""
+        if self.gate or not (self.tool and self.tool.outward and self.task and self.task.tainted):
+            return self.gate
+        return Gate(sources=self.task.taint_sources)
 
     @property
     def tool_name(self) -> str:

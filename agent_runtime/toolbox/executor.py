@@ -11,12 +11,18 @@ import structlog
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from agent_runtime.errors import DatabaseUnavailable, LeaseLost, ToolRefused
-from agent_runtime.toolbox.output import clean, clean_data, fit
+from agent_runtime.errors import ChildrenOpen, DatabaseUnavailable, LeaseLost, ToolRefused
+from agent_runtime.toolbox.connect.schema import check_values
+from agent_runtime.toolbox.output import clean, clean_data, fit, legible
+from agent_runtime.toolbox.pictures import prepare_pictures
 from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
 from agent_runtime.vault.scrub import Scrubber
 
 log = structlog.get_logger(__name__)
+
+# As the database keeps them with the task.
+_SOURCES = 50
+_SOURCE_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,9 @@ class Outcome:
     error: str | None = None
     execution_time_ms: int = 0
     effect: Effect | None = None
+    sources: list[str] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+    """The pictures that go with `content`, as `prepare_pictures` gives them."""
 
 
 async def execute(
@@ -38,23 +47,26 @@ async def execute(
     and the output within `context.output_limit_bytes`.
 
     Never raises for what a tool does; a failure is an outcome. Being cancelled stops the tool and goes on upwards, and
-    so do `LeaseLost` and `DatabaseUnavailable`, which end the run.
+    so do `LeaseLost`, `DatabaseUnavailable` and `ChildrenOpen`, which end the run.
     """
     started = time.monotonic()
     try:
         result = await _run(tool, arguments, context)
     except ToolRefused as refusal:
         result = ToolResult(content=str(refusal), failed=True)
-    except (LeaseLost, DatabaseUnavailable):
+    except (LeaseLost, DatabaseUnavailable, ChildrenOpen):
         # Of the run, not of the call.
         raise
     except Exception as error:
         log.exception("tool_crashed", tool=tool.name, execution_id=str(context.execution_id))
         text = f"{tool.name} broke on this call ({type(error).__name__}); repeating it will not help, try another way"
         result = ToolResult(content=text, failed=True)
+    images, lines = await prepare_pictures(result.images, context)
+    if lines:
+        result = result.model_copy(update={"content": "\n".join([result.content, *lines])})
     scrubber = Scrubber() if scrubber is None else scrubber
     # Before it is cut: a half of a secret is not found, and the whole text may go to a file.
-    content = scrubber.text(clean(result.content))
+    content = scrubber.text(clean(legible(result.content)))
     return Outcome(
         status="failed" if result.failed else "completed",
         content=fit(content, context),
@@ -62,6 +74,8 @@ async def execute(
         error=_first_line(content) if result.failed else None,
         execution_time_ms=round((time.monotonic() - started) * 1000),
         effect=None if result.failed else result.effect,
+        sources=[scrubber.text(clean(source))[:_SOURCE_CHARACTERS] for source in result.sources[:_SOURCES]],
+        images=images,
     )
 
 
@@ -80,8 +94,13 @@ async def _run(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> T
         ) from None
 
 
-def check_arguments(tool: Tool, arguments: dict[str, Any]) -> BaseModel:
-    """The arguments as the tool's model. Raises `ToolRefused` naming each field that is wrong and what was expected."""
+def check_arguments(tool: Tool, arguments: dict[str, Any]) -> BaseModel | dict[str, Any]:
+    """The arguments as the tool's model, or as they are where a row gives their schema.
+
+    Raises `ToolRefused` naming each field that is wrong and what was expected.
+    """
+    if tool.parameters is not None:
+        return check_values(tool.name, tool.parameters, arguments)
     unknown = sorted(set(arguments) - _accepted(tool))
     problems = [f"{name!r} is not one of its arguments" for name in unknown]
     try:

@@ -13,7 +13,7 @@ The function's name is the tool's name; its docstring is what the model reads; t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 from uuid import UUID
@@ -21,9 +21,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_runtime.toolbox.sessions import Sessions
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 if TYPE_CHECKING:
+    from agent_runtime.records import Execution
     from agent_runtime.toolbox.database import Database
+    from agent_runtime.toolbox.delegate.children import Children
     from agent_runtime.toolbox.sandbox.choice import Sandbox
     from agent_runtime.toolbox.workspace import Workspace
 
@@ -66,6 +69,8 @@ class Complete(BaseModel):
     kind: Literal["complete"] = "complete"
     answer: str
     files: list[str] = Field(default_factory=list)
+    result: dict[str, Any] | None = None
+    """What fits the task's result schema, where it has one."""
 
 
 Effect = Annotated[PlanSet | PlanAdvance | Notify | Ask | Complete, Field(discriminator="kind")]
@@ -100,12 +105,29 @@ class ToolContext:
     output_limit_bytes: int
     config: dict[str, Any] = field(default_factory=dict)
     """The tool's own configuration, from `tools.config`."""
+    vision: bool = False
+    """Whether the model is known to see pictures."""
     sessions: Sessions = field(default_factory=Sessions)
     """What stays open between the calls of this run."""
+    egress: EgressGuard = field(default_factory=EgressGuard)
+    """What of the network the call may reach: of the tenant's allowed hosts and the tool's own."""
+    agent_network: bool = False
+    """Whether the agent's configuration grants commands the network: `network: true`."""
+    earlier: Sequence[Execution] = ()
+    """The calls of this task so far, in order: what an earlier run had open is on record here."""
     file_limit_bytes: int = 104_857_600
     """What a file that a tool brings may have at most: `file_upload_max_size` of the configuration."""
     database: Database | None = None
     """SQL as the task's owner; None where there is no database, as in a tool's own tests."""
+    children: Children | None = None
+    """The tasks that the call spawns; None where there is no database."""
+    result_schema: dict[str, Any] | None = None
+    """What the task's result has to fit, where another task spawned it."""
+
+    @property
+    def network(self) -> EgressGuard | None:
+        """For commands: what they may reach. None unless tool and agent are both configured to `network`."""
+        return self.egress if self.agent_network and self.config.get("network") is True else None
 
     @property
     def idempotency_key(self) -> str:
@@ -136,14 +158,17 @@ class Tool:
     """A control tool acts on its task through `ToolResult.effect`; every agent has it."""
     timeout_seconds: int = 60
     output_limit_bytes: int = 16_384
+    parameters: dict[str, Any] | None = None
+    """The JSON schema of the arguments, of a tool that a row makes: `run` gets them as the dict that they are."""
 
     @property
     def function_schema(self) -> dict[str, Any]:
         """The schema in the shape that Ollama and the `tools` table share."""
-        parameters = self.arguments.model_json_schema()
+        parameters = self.arguments.model_json_schema() if self.parameters is None else dict(self.parameters)
         parameters.pop("title", None)
-        for schema in parameters.get("properties", {}).values():
-            schema.pop("title", None)
+        if self.parameters is None:
+            for schema in parameters.get("properties", {}).values():
+                schema.pop("title", None)
         parameters.setdefault("properties", {})
         return {
             "type": "function",

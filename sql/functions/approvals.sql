@@ -52,7 +52,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   -- While it still waits for the rest of a turn's calls, a run would only find that out again.
   if p_task.status = 'waiting' and p_task.wait_reason = any (p_reasons) and not private.still_waits(p_task, p_task.wait_reason) then
-    update public.tasks t set status = 'pending', wait_reason = null where t.id = p_task.id;
+    update public.tasks t set status = 'pending', wait_reason = null, run_after = null where t.id = p_task.id;
   end if;
 end
 $$;

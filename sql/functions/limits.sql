@@ -3,7 +3,8 @@
 
 create or replace function private.limit_names() returns text[]
 language sql immutable set search_path = pg_catalog, pg_temp as $$
-  select array['steps', 'tool_calls', 'wall_seconds', 'model_tokens', 'output_tokens', 'output_bytes']
+  select array['steps', 'tool_calls', 'wall_seconds', 'model_tokens', 'output_tokens', 'output_bytes', 'child_tasks',
+    'child_tasks_at_once', 'child_depth']
 $$;
 
 create or replace function private.limits_of(p_task public.tasks) returns jsonb

@@ -410,30 +410,48 @@ comment on function public.settle_execution(uuid, boolean, text) is
 create or replace function public.sync_tools(p_declarations jsonb) returns table (name text, change text)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  -- What the code says (schema, description, destination) follows the code; what an admin governs stays as it is.
+  if exists (
+    select from jsonb_to_recordset(private.json(p_declarations)) as d (tenant text)
+    where d.tenant is not null and not exists (select from public.tenants o where o.slug = d.tenant)
+  ) then
+    raise exception using errcode = 'AR002', message = 'there is no tenant of that slug';
+  end if;
+  -- What the code says (schema, description, destination) follows the code; what an admin governs stays as it is. A tool whose row
+  -- says itself what it does (implementation_code, config) is that row's in this too.
   return query
     with declared as (
       select * from jsonb_to_recordset(private.json(p_declarations)) as d (
         name text, display_name text, description text, category text, function_schema jsonb, implementation_type text,
         security_level text, retry_class text, taints boolean, outward boolean, destination text,
-        timeout_seconds integer, output_limit_bytes integer
+        timeout_seconds integer, output_limit_bytes integer, implementation_code text, config jsonb,
+        requires_confirmation boolean, tenant text
       )
+      left join lateral (select o.id as tenant_id from public.tenants o where o.slug = d.tenant) o on true
     ),
     changed as (
       update public.tools t
-      set function_schema = d.function_schema, description = d.description, destination = d.destination
+      set function_schema = d.function_schema, description = d.description, destination = d.destination,
+          implementation_code = coalesce(d.implementation_code, t.implementation_code), config = coalesce(d.config, t.config),
+          implementation_type = case
+            when d.config is null and d.implementation_code is null then t.implementation_type else d.implementation_type
+          end
       from declared d
-      where t.name = d.name and t.tenant_id is null
-        and (t.function_schema, t.description, t.destination) is distinct from (d.function_schema, d.description, d.destination)
+      where t.name = d.name and t.tenant_id is not distinct from d.tenant_id
+        and (t.function_schema, t.description, t.destination, t.implementation_code, t.config) is distinct from (
+          d.function_schema, d.description, d.destination, coalesce(d.implementation_code, t.implementation_code),
+          coalesce(d.config, t.config)
+        )
       returning t.name::text
     ),
     added as (
       insert into public.tools (
         name, display_name, description, category, function_schema, implementation_type, is_enabled, security_level,
-        retry_class, taints, outward, destination, timeout_seconds, output_limit_bytes
+        retry_class, taints, outward, destination, timeout_seconds, output_limit_bytes, implementation_code, config,
+        requires_confirmation, tenant_id
       )
       select d.name, d.display_name, d.description, d.category, d.function_schema, d.implementation_type, false,
-             d.security_level, d.retry_class, d.taints, d.outward, d.destination, d.timeout_seconds, d.output_limit_bytes
+             d.security_level, d.retry_class, d.taints, d.outward, d.destination, d.timeout_seconds, d.output_limit_bytes,
+             d.implementation_code, coalesce(d.config, '{}'), coalesce(d.requires_confirmation, false), d.tenant_id
       from declared d
       on conflict on constraint tools_name_key do nothing
       returning tools.name::text
@@ -443,4 +461,4 @@ begin
     select a.name, 'added, disabled' from added a;
 end
 $$;
-comment on function public.sync_tools(jsonb) is 'Registers tools that a folder declares; a new one is disabled until an admin enables it.';
+comment on function public.sync_tools(jsonb) is 'Registers tools that a folder or a file declares; a new one is disabled until an admin enables it.';

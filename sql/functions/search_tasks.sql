@@ -1,4 +1,5 @@
--- The list of tasks: filtered, searched, newest first, page by page.
+-- The list of tasks: filtered, searched, newest first, page by page. Tasks that another one spawned are counted there; only who looks
+-- for words or states finds them in the list, too.
 --
 -- Which tasks is asked past the policies, with their rule, so that each way to see a task is read from an index of its own and the
 -- words from theirs (as in functions/search.sql). What is shown of them comes from the view, under the caller's own policies.
@@ -28,6 +29,7 @@ begin
         and (p_agent is null or t.agent_id = p_agent)
         and (p_before is null or (t.created_at, t.id) < (p_before, v_before_id))
         and (v_words is null or t.search @@ v_spanish or t.search @@ v_english)
+        and (t.spawn_id is null or v_words is not null or p_status is not null)
       order by t.created_at desc, t.id desc
       limit p_limit
     )
@@ -40,6 +42,7 @@ begin
         and (p_agent is null or t.agent_id = p_agent)
         and (p_before is null or (t.created_at, t.id) < (p_before, v_before_id))
         and (v_words is null or t.search @@ v_spanish or t.search @@ v_english)
+        and (t.spawn_id is null or v_words is not null or p_status is not null)
       order by t.created_at desc, t.id desc
       limit p_limit
     )
@@ -54,6 +57,7 @@ begin
         and (p_agent is null or t.agent_id = p_agent)
         and (p_before is null or (t.created_at, t.id) < (p_before, v_before_id))
         and (v_words is null or t.search @@ v_spanish or t.search @@ v_english)
+        and (t.spawn_id is null or v_words is not null or p_status is not null)
       order by t.created_at desc, t.id desc
       limit p_limit
     )

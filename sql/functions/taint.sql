@@ -160,7 +160,8 @@ comment on function private.words_of_person(public.tasks) is 'All that the perso
 
 -- Reading ---------------------------------------------------------------------------------------------------------------------
 
-create or replace function private.reads_what_is_known(p_tool public.tools, p_task public.tasks, p_arguments jsonb) returns boolean
+create or replace function private.reads_what_is_known(p_tool public.tools, p_task public.tasks, p_arguments jsonb)
+returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_destination text;
@@ -196,6 +197,7 @@ language plpgsql stable security definer set search_path = pg_catalog, pg_temp a
 declare
   v_bare constant text := regexp_replace(p_address, '#.*$', '');  -- a fragment is not sent
   v_spellings text[] := array[p_address, v_bare, rtrim(v_bare, '/'), rtrim(v_bare, '/') || '/'];
+  v_permissions constant jsonb := (select a.outward_permissions from public.agents a where a.id = p_task.agent_id);
 begin
   if v_bare ~* '^https?://[^/?#@\\]+/?$' then
     -- A site's first page may have been named by the site.
@@ -212,13 +214,15 @@ begin
         -- It was asked for before, when nobody minded: again is nothing new.
         (t.id = p_tool.id and private.destinations(t, e.input_parameters) @> array[p_address])
         or (
-          private.gives_what_others_wrote(t, e)
+          private.gives_what_others_wrote(t, p_task, e, v_permissions, p_words)
           -- What was searched for may be repeated in what is found.
-          and not (starts_with(t.destination, '=') and position(rtrim(v_bare, '/') in e.input_parameters::text) > 0)
+          and not (
+            coalesce(starts_with(t.destination, '='), false) and position(rtrim(v_bare, '/') in e.input_parameters::text) > 0
+          )
           and exists (
-            select from jsonb_path_query(e.output_result, 'strict $.**') v
+            select from jsonb_path_query(e.output_result, 'strict $.**') as v (said)
             cross join unnest(v_spellings) s
-            where jsonb_typeof(v.value) = 'string' and private.stands_in(v.value #>> '{}', s)
+            where jsonb_typeof(v.said) = 'string' and private.stands_in(v.said #>> '{}', s)
           )
         )
       )
@@ -226,22 +230,31 @@ begin
 end
 $$;
 
-create or replace function private.gives_what_others_wrote(p_tool public.tools, p_execution public.tool_executions) returns boolean
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  -- Pages that our own tools read from known addresses, and files that the person gave and nobody changed. What else a tool gives,
-  -- a command or a query above all, could have been put together of what the task knows.
-  select case
-    when p_tool.outward or p_tool.category = 'web'
-      then p_tool.taints and p_tool.tenant_id is null and p_tool.implementation_type in ('python', 'builtin')
-    else exists (
-      select from public.files f
-      where f.task_id = p_execution.task_id and f.filename = p_execution.input_parameters ->> 'path' and f.uploaded_by is not null
-    ) and not exists (
-      select from public.files f
-      where f.task_id = p_execution.task_id and f.filename = p_execution.input_parameters ->> 'path' and f.uploaded_by is null
-    ) and p_tool.name in ('file_read', 'document_read')
-  end
+create or replace function private.gives_what_others_wrote(
+  p_tool public.tools, p_task public.tasks, p_execution public.tool_executions, p_permissions jsonb, p_words text
+) returns boolean
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  -- What else a tool gives, a command or a query above all, could have been put together of what the task knows.
+  if p_tool.outward then
+    -- Our own tools that read from known addresses; but not from where the agent may write without asking, and read it back.
+    return p_tool.taints and p_tool.tenant_id is null and p_tool.implementation_type in ('python', 'builtin')
+      and p_tool.destination is not null
+      and (starts_with(p_tool.destination, '=') or not exists (
+        select from unnest(private.destinations(p_tool, p_execution.input_parameters)) d (destination)
+        where private.permits_outward(p_permissions, null, d.destination, '{}', p_words)
+      ));
+  end if;
+  -- A file as the person gave it, by the digest of what was read.
+  return exists (
+    select from public.files f
+    where f.task_id = p_task.id and f.filename = p_execution.input_parameters ->> 'path' and f.uploaded_by is not null
+      and f.file_hash = p_execution.output_result #>> '{data,sha256}'
+  ) and p_tool.name in ('file_read', 'document_read') and p_tool.tenant_id is null;
+end
 $$;
+comment on function private.gives_what_others_wrote(public.tools, public.tasks, public.tool_executions, jsonb, text) is
+  'Whether the result of a reading call holds other people''s words alone, so that an address in it tells nobody anything.';
 
 -- The gate --------------------------------------------------------------------------------------------------------------------
 
@@ -254,7 +267,9 @@ declare
   v_permission jsonb;
   v_named text;
 begin
-  for v_permission in select e.value from jsonb_array_elements(p_permissions) e where e.value ->> 'tool' = p_tool loop
+  for v_permission in
+    select e.value from jsonb_array_elements(p_permissions) e where p_tool is null or e.value ->> 'tool' = p_tool
+  loop
     v_named := v_permission ->> 'destination';
     continue when not coalesce(
       case
@@ -280,7 +295,7 @@ begin
 end
 $$;
 comment on function private.permits_outward(jsonb, text, text, jsonb, text) is
-  'Whether one of an agent''s outward_permissions names this tool and this destination.';
+  'Whether one of an agent''s outward_permissions names this destination, and this tool, or, where that is null, any.';
 
 create or replace function private.outward_gate(p_tool public.tools, p_task public.tasks, p_arguments jsonb) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$

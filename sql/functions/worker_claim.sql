@@ -38,7 +38,10 @@ begin
       return;
     end if;
   end if;
-  v_tenants := private.make_due();
+  v_tenants := private.tend_families();
+  -- It holds a lock of each of these families' owners.
+  v_counts := cardinality(v_tenants) > 0;
+  v_tenants := v_tenants || private.make_due();
 
   while v_claimed < p_limit loop
     -- Every second pick goes by priority and age over all tenants, every other one to the next tenant in turn: so what is

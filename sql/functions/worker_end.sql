@@ -26,7 +26,8 @@ begin
     returning * into v_task;
   else
     update public.tasks t
-    set status = 'waiting', wait_reason = p_reason, last_release = v_release, lease_token = null, lease_expires_at = null,
+    set status = 'waiting', wait_reason = p_reason,
+        run_after = case when p_reason = 'children' then private.children_deadline(p_task) end, last_release = v_release, lease_token = null, lease_expires_at = null,
         worker_id = null
     where t.id = p_task
     returning * into v_task;
@@ -61,6 +62,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
           limit 1
         ), 0)
     )
+    when 'children' then private.waits_for_children(p_task.id)
     else true
   end
 $$;

@@ -18,18 +18,20 @@ begin
   end if;
   select * into v_agent from public.agents a where a.id = v_task.agent_id;
   return jsonb_build_object(
-    'task', to_jsonb(v_task) - 'search',
+    'task', to_jsonb(v_task) - '{search,taint_sources}'::text[] || jsonb_build_object('tainted', private.is_tainted(v_task)),
     'agent', to_jsonb(v_agent) || jsonb_build_object(
       'model_name',
       case when v_agent.model_name = 'default' then private.config('default_model') #>> '{}' else v_agent.model_name end
     ),
     'limits', private.limits_of(v_task),
+    'allow_hosts', (select coalesce(t.settings -> 'allow_hosts', '[]') from public.tenants t where t.id = v_task.tenant_id),
     'tools', (
       select coalesce(jsonb_agg(to_jsonb(t) - 'usage_count' - 'created_at' - 'updated_at' order by t.name), '[]')
       from public.tools t
       where t.is_enabled
         and (t.tenant_id is null or t.tenant_id = v_task.tenant_id)
         and (t.category = 'control' or t.name = any (v_agent.tools_enabled) or t.id = private.trial_tool(p_task))
+        and (t.category <> 'delegate' or private.may_spawn(v_task))
     ),
     'messages', private.messages_after(v_task.conversation_id, 0),
     'executions', (
@@ -248,6 +250,9 @@ begin
   if v_execution.status = 'running' and v_execution.started_at >= p_task.claimed_at then
     return v_execution;  -- started by this very run: the answer was lost on its way
   end if;
+  if v_execution.status = 'running' and v_execution.output_result ? 'spawn_id' then
+    return v_execution;  -- it waited for its children: the same call goes on
+  end if;
   v_gate := private.gate_at_start(p_task, v_tool, v_execution);
   if v_gate is not null then
     update public.tool_executions e
@@ -409,7 +414,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     end,
     'task', jsonb_build_object(
       'plan', p_task.plan, 'current_phase', p_task.current_phase, 'total_phases', p_task.total_phases,
-      'progress_percentage', p_task.progress_percentage, 'usage', p_task.usage
+      'progress_percentage', p_task.progress_percentage, 'usage', p_task.usage, 'tainted', p_task.tainted
     )
   )
 $$;

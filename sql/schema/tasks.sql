@@ -59,11 +59,11 @@ comment on column public.tasks.taint_sources is
   'What it has read from outside: [{"source", "tool", "step"}], the first 50; an uploaded file has neither tool nor step.';
 comment on column public.tasks.plan is 'Array of {"title"}; current_phase counts from 1 and says where the run is.';
 comment on column public.tasks.attempts is 'Runs that a crash ended. Waiting, releasing and resuming do not count.';
-comment on column public.tasks.run_after is 'Not claimable before this time; cleared when it comes.';
+comment on column public.tasks.run_after is 'Not claimable before this time; of a task that waits for children, until when it waits. Cleared when it comes.';
 comment on column public.tasks.usage is
-  'steps, tool_calls, prompt_tokens, output_tokens, model_seconds, tool_seconds, output_bytes. Sums of audited rows, not audited again.';
+  'steps, tool_calls, prompt_tokens, output_tokens, model_seconds, tool_seconds, output_bytes; children: the same of its children. Sums of audited rows, not audited again.';
 comment on column public.tasks.limits is
-  'steps, tool_calls, wall_seconds, model_tokens, output_tokens, output_bytes; the tightest of the tenant''s, the agent''s and these holds.';
+  'steps, tool_calls, wall_seconds, model_tokens, output_tokens, output_bytes, child_tasks, child_tasks_at_once, child_depth; the tightest of the tenant''s, the agent''s and these holds.';
 comment on column public.tasks.active_seconds is 'How long workers ran it, up to the last claim; since then it is now() - claimed_at more.';
 comment on column public.tasks.retries is 'How often in a row it was given back because a service stayed away; a recorded turn sets it to 0.';
 comment on column public.tasks.last_release is 'The last lease that was given back in order, and how, so that a repeated call can be answered.';

@@ -91,6 +91,12 @@ begin
   ) then
     raise exception using errcode = 'AR002', message = format('there is no task %s', new.parent_task_id);
   end if;
+  if new.spawn_id is not null and not exists (
+    select from public.tool_executions e where e.id = new.spawn_id and e.task_id = new.parent_task_id
+  ) then
+    raise exception using
+      errcode = 'AR002', message = format('task %s has no tool execution %s', new.parent_task_id, new.spawn_id);
+  end if;
   if new.parent_task_id is not null and not new.tainted then
     -- What it is told comes from there.
     select private.is_tainted(p), case when private.is_tainted(p) then private.sources_of(p) else '[]' end
@@ -184,6 +190,19 @@ begin
     new.file_size := 0;
     new.file_hash := null;
   elsif not starts_with(new.file_path, new.tenant_id || '/' || new.task_id || '/') or new.file_path ~ '(^|/)\.\.?(/|$)' then
+    -- But for what a parent and its children give each other: the bytes stay where they are, and are the same person's.
+    if exists (
+      select from public.files o
+      join public.tasks t on t.id = o.task_id
+      where o.file_path = new.file_path and o.file_hash is not distinct from new.file_hash and t.user_id = v_task.user_id
+        and t.tenant_id = v_task.tenant_id
+        and (
+          t.parent_task_id = v_task.id
+          or t.conversation_id = (select p.conversation_id from public.tasks p where p.id = v_task.parent_task_id)
+        )
+    ) then
+      return new;
+    end if;
     raise exception using
       errcode = '42501', message = format('file_path must begin with %s/%s/', new.tenant_id, new.task_id);
   end if;
@@ -326,8 +345,8 @@ create or replace trigger keep_references
 create or replace trigger keep_references
   before update of tenant_id on public.conversations for each row execute function private.keep_references('tenant_id');
 create or replace trigger keep_references
-  before update of tenant_id, conversation_id, agent_id, parent_task_id on public.tasks for each row
-  execute function private.keep_references('tenant_id', 'conversation_id', 'agent_id', 'parent_task_id');
+  before update of tenant_id, conversation_id, agent_id, parent_task_id, spawn_id on public.tasks for each row
+  execute function private.keep_references('tenant_id', 'conversation_id', 'agent_id', 'parent_task_id', 'spawn_id');
 create or replace trigger keep_references
   before update of tenant_id, task_id, tool_id, message_id on public.tool_executions for each row
   execute function private.keep_references('tenant_id', 'task_id', 'tool_id', 'message_id');

@@ -17,6 +17,7 @@ begin
       or new.plan <> '[]' or new.tainted or new.taint_sources <> '[]' or new.cancel_requested_at is not null or new.current_phase <> 1
       or new.total_phases <> 1 or new.pause_requested_at is not null or new.progress_percentage <> 0 or new.error_message is not null
       or new.claimed_at is not null or new.active_seconds <> 0 or new.retries <> 0 or new.last_release is not null
+      or new.spawn_id is not null or new.spawn_item is not null or new.result_schema is not null
     ) then
       raise exception using errcode = '42501', message = 'a task begins as pending, with nothing done yet';
     end if;
@@ -54,6 +55,9 @@ begin
         and (old.pause_requested_at is null or old.status = 'running') then
     new.status := 'paused';
     new.wait_reason := null;
+    if old.status = 'waiting' then
+      new.run_after := null;  -- until when it would have waited
+    end if;
   elsif new.pause_requested_at is null and old.status = 'paused' and new.status = 'paused' then
     -- What it waited for, if anything, the next run finds out again.
     new.status := 'pending';

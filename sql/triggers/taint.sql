@@ -69,6 +69,8 @@ end
 $$;
 -- After own_agent, by their names: whose it is is known then.
 create or replace trigger permit_outward_check
-  before insert or update of outward_permissions on public.agents for each row execute function private.check_outward_permissions();
+  before insert or update of outward_permissions on public.agents for each row
+  execute function private.check_outward_permissions();
 create or replace trigger permit_outward_guard
-  before insert or update of outward_permissions on public.agents for each row execute function private.guard_outward_permissions();
+  before insert or update of outward_permissions on public.agents for each row
+  execute function private.guard_outward_permissions();

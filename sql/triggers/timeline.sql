@@ -15,7 +15,9 @@ begin
       new.id, new.conversation_id, new.tenant_id, 'task.status',
       jsonb_strip_nulls(jsonb_build_object(
         'status', new.status, 'previous', old.status, 'wait_reason', new.wait_reason, 'worker_id', new.worker_id,
-        'attempts', new.attempts, 'error_message', new.error_message, 'run_after', new.run_after
+        'attempts', new.attempts, 'error_message', new.error_message,
+        -- Of one that waits it is until when it waits.
+        'run_after', case when new.status <> 'waiting' then new.run_after end
       ))
     );
   end if;
@@ -67,7 +69,7 @@ begin
       'execution_id', new.id, 'tool', v_tool, 'status', new.status,
       'step', new.step, 'call_index', new.call_index, 'execution_time_ms', new.execution_time_ms,
       'error_message', left(new.error_message, 500), 'approvals_needed', nullif(new.approvals_needed, 0),
-      'gate', case when new.status = 'awaiting_approval' then new.gate end
+      'gated', case when new.status = 'awaiting_approval' and new.gate is not null then true end
     ))
   );
   return null;

@@ -37,6 +37,23 @@ select
   (
     select count(*) from public.tool_executions e where e.task_id = t.id and e.status = 'awaiting_approval'
   ) as approvals_waiting,
-  (select count(*) from public.current_files f where f.task_id = t.id) as files_count
+  (select count(*) from public.current_files f where f.task_id = t.id) as files_count,
+  t.parent_task_id,
+  t.spawn_item,
+  (
+    select count(distinct (c.spawn_id, c.spawn_item)) from public.tasks c where c.parent_task_id = t.id and c.spawn_id is not null
+  ) as children_count,
+  (
+    select count(distinct (c.spawn_id, c.spawn_item))
+    from public.tasks c
+    where c.parent_task_id = t.id and c.spawn_id is not null and c.status = 'completed'
+  ) as children_completed,
+  (
+    select count(*)
+    from public.tasks c
+    where c.parent_task_id = t.id and c.spawn_id is not null and c.wait_reason in ('answer', 'approval', 'doubt')
+  ) as children_waiting
 from public.tasks t;
+comment on column public.task_overview.children_count is 'Items of its calls of spawn_tasks; children_completed: those with a result; children_waiting: tasks of '
+  'these that wait for a person.';
 comment on column public.task_overview.age_from is 'Age counts from here: since when the task is in its status.';

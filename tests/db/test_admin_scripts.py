@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 FOLDER = resources.sql() / "seed" / "admin"
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.sql"))
-PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE = (
+PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, HOSTS, TRUST, MOVE = (
     "promote_user_to_admin.sql", "promote_user_to_operator.sql",
     "add_or_change_agent.sql", "register_tool.sql", "enable_or_forbid_tool.sql",
-    "set_configuration.sql", "set_tenant_limits.sql", "move_user_to_tenant.sql",
+    "set_configuration.sql", "set_tenant_limits.sql", "set_tenant_allow_hosts.sql", "trust_uploads.sql",
+    "move_user_to_tenant.sql",
 )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def everything(connection: Connection) -> list[list[Row]]:
 
 
 def test_there_is_no_other_script() -> None:
-    assert sorted([PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, MOVE]) == SCRIPTS
+    assert sorted([PROMOTE, OPERATOR, AGENT, REGISTER, ENABLE, CONFIGURE, LIMIT, HOSTS, TRUST, MOVE]) == SCRIPTS
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
@@ -66,6 +67,7 @@ def test_a_script_that_nobody_filled_in_asks_for_it(
 
 
 STEPS = """'{"steps": 50}'"""
+OUTWARD = """'[{"tool": "db_execute", "destination": "the database"}]'"""
 FILLED_IN: list[tuple[str, dict[str, str]]] = [
     (PROMOTE, {"email": "' Ana@Example.org'"}),
     (OPERATOR, {"email": "'Ana@example.org '"}),
@@ -77,6 +79,9 @@ FILLED_IN: list[tuple[str, dict[str, str]]] = [
     (AGENT, {"name": "'Asistente General'", "standing_permissions": "array['shell_exec']", "limits": STEPS}),
     (ENABLE, {"name": "'shell_exec'", "requires_confirmation": "true", "approvals_required": "2"}),
     (LIMIT, {"tenant": "'Ana@example.org'", "limits": STEPS}),
+    (HOSTS, {"tenant": "'Ana@example.org'", "hosts": """'["wiki.internal:8080"]'"""}),
+    (TRUST, {"tenant": "'Ana@example.org'", "trusted": "true"}),
+    (AGENT, {"name": "'Asistente General'", "outward_permissions": OUTWARD}),
     (CONFIGURE, {"key": "'default_model'", "value": "'llama3.1:8b'"}),
     (CONFIGURE, {"key": "'smtp.host'", "value": "'\"mail\"'", "is_new": "true", "is_sensitive": "true"}),
 ]
@@ -258,6 +263,9 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
     (AGENT, {"name": "'Asistente General'", "standing_permissions": "array[null]::text[]"}, "holds a null"),
     (AGENT, {"name": "'Asistente General'", "limits": """'{"stepz": 1}'"""}, 'there is no limit "stepz"'),
     (AGENT, {"name": "'Asistente General'", "limits": "'[]'"}, "limits is an object"),
+    (AGENT, {"name": "'Asistente General'", "outward_permissions": """'[{"tool": "x"}]'"""}, "names no destination"),
+    (TRUST, {"tenant": "'nobody'", "trusted": "true"}, "there is no tenant nobody"),
+    (TRUST, {"tenant": "'eve'"}, "set v_tenant and v_trusted first"),
     (LIMIT, {"tenant": "'nobody'", "limits": STEPS}, "there is no tenant nobody"),
     (LIMIT, {"tenant": "'eve'"}, "set v_tenant and v_limits first"),
     (LIMIT, {"tenant": "'eve'", "limits": "'null'"}, "limits is an object"),
@@ -279,6 +287,8 @@ NONSENSE: list[tuple[str, dict[str, str], str]] = [
             ("security_level", "'fine'", "fine is not safe"),
             ("retry_class", "null", "is not pure"),
             ("taints", "null", "are true or false"),
+            ("destination", "'url'", "neither names of arguments nor"),
+            ("destination", "'='", "neither names of arguments nor"),
             ("approvals_required", "3", "3 is not 1 or 2"),
             ("approvals_required", "null", "is not 1 or 2"),
             ("timeout_seconds", "0", "0 is not between"),

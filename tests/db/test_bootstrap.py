@@ -80,7 +80,7 @@ def test_psql_and_db_apply_install_the_same(empty_database: Database, database: 
 
 def test_the_command_installs_and_says_so(empty_database: Database) -> None:
     finished = db_apply(empty_database)
-    assert (finished.returncode, finished.stdout) == (0, "schema version 4 is installed\n"), finished.stderr
+    assert (finished.returncode, finished.stdout) == (0, "schema version 5 is installed\n"), finished.stderr
 
 
 def test_what_an_admin_changed_stays(database: Database) -> None:

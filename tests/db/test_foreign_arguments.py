@@ -26,6 +26,7 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "cancel_task": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "pause_task": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "resume_task": lambda s: {"p_task": s.rows["tasks"]["id"]},
+    "retry_children": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "answer_task": lambda s: {"p_task": s.rows["tasks"]["id"], "p_answer": "x"},
     "decide_execution": lambda s: {"p_execution": s.rows["tool_executions"]["id"], "p_approve": True},
     "settle_execution": lambda s: {"p_execution": s.rows["tool_executions"]["id"], "p_happened": True},
@@ -63,9 +64,11 @@ CALLS: dict[str, Callable[[Side], dict[str, Any]]] = {
     "set_tool": lambda s: {"p_tool": s.rows["tools"]["id"], "p_timeout_seconds": 5},
     "platform_tenants": lambda s: {},
     "set_tenant_limits": lambda s: {"p_tenant": str(s.tenant), "p_limits": "{}"},
+    "set_tenant_allow_hosts": lambda s: {"p_tenant": str(s.tenant), "p_hosts": "[]"},
     "clone_agent": lambda s: {"p_agent": s.rows["agents"]["id"], "p_name": "x"},
     "publish_agent": lambda s: {"p_agent": s.rows["agents"]["id"]},
     "try_tool": lambda s: {"p_tool": s.rows["tools"]["id"]},
+    "adopt_server_tools": lambda s: {"p_execution": s.rows["tool_executions"]["id"]},
     "task_people": lambda s: {"p_task": s.rows["tasks"]["id"]},
     "search_tasks": lambda s: {},
 }
@@ -94,7 +97,7 @@ PLAIN = {
     "p_digest", "p_happened", "p_result", "p_role", "p_active", "p_name", "p_query", "p_limit", "p_scope", "p_id",
     "p_key", "p_value", "p_is_enabled", "p_requires_confirmation", "p_approvals_required", "p_timeout_seconds",
     "p_output_limit_bytes", "p_search", "p_status", "p_before", "p_before_id", "p_whose",
-    "p_head", "p_since", "p_until", "p_category", "p_ciphertext", "p_wrapped_key", "p_key_id",
+    "p_head", "p_since", "p_spawn", "p_items", "p_until", "p_category", "p_ciphertext", "p_wrapped_key", "p_key_id",
 }  # fmt: skip
 """Arguments that name nothing of a tenant's."""
 
@@ -102,7 +105,7 @@ NO_UUID = "22P02"
 """What a name gets where an id belongs."""
 
 UNHEARD = {"accept_invitation", "vault_remove"}
-OPERATORS = {"set_configuration", "platform_tenants", "set_tenant_limits", "publish_agent"}
+OPERATORS = {"set_configuration", "platform_tenants", "set_tenant_limits", "set_tenant_allow_hosts", "publish_agent"}
 """Functions that hear no person of a tenant, with whatever of their own."""
 
 TELLS = {("submit_task", "p_task")}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.db.impersonation import Connection, Row
 
 NAMES = ["steps", "tool_calls", "wall_seconds", "model_tokens", "output_tokens", "output_bytes"]
+NAMES += ["child_tasks", "child_tasks_at_once", "child_depth"]
 
 
 @pytest.fixture(scope="module")

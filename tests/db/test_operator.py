@@ -158,7 +158,22 @@ def test_limits_of_tenants_are_an_operators(connection: Connection, people: Peop
         call(connection, people.bob, "set_tenant_limits(%s, '{\"steps\": 0}')", people.tenant)
     with refused(NOT_FOUND, "there is no tenant"):
         call(connection, people.bob, "set_tenant_limits(%s, '{}')", uuid.uuid4())
-    for statement in ("set_tenant_limits(%s, '{}')", "platform_tenants(%s::text)"):
+    call(
+        connection,
+        people.bob,
+        'set_tenant_allow_hosts(%s, \'["wiki.internal:8080", "[fd00::1]:443", "10.0.0.5"]\')',
+        people.tenant,
+    )
+    assert value(
+        connection, "select settings -> 'allow_hosts' ->> 0 from public.tenants where id = %s", people.tenant
+    ) == ("wiki.internal:8080")
+    for wrong in ("http://x", "x:0", "x:70000", "X", "", "a b", "*"):
+        with refused(INVALID, "not a host that can be allowed"):
+            call(connection, people.bob, "set_tenant_allow_hosts(%s, %s)", people.tenant, json.dumps([wrong]))
+    call(connection, people.bob, "set_tenant_allow_hosts(%s, '[]')", people.tenant)
+    with refused(NOT_FOUND, "there is no tenant"):
+        call(connection, people.bob, "set_tenant_allow_hosts(%s, '[]')", uuid.uuid4())
+    for statement in ("set_tenant_limits(%s, '{}')", "set_tenant_allow_hosts(%s, '[]')", "platform_tenants(%s::text)"):
         with refused(DENIED, "only an operator"):
             call(connection, people.dan, statement, people.tenant)
 
@@ -392,7 +407,8 @@ def test_a_workers_report_shows_as_health(connection: Connection, people: People
 
 OURS = (
     "my_access()", "set_configuration('default_model', '1')", "set_tool(gen_random_uuid())", "platform_tenants()",
-    "set_tenant_limits(gen_random_uuid(), '{}')", "clone_agent(gen_random_uuid(), 'x')",
+    "set_tenant_limits(gen_random_uuid(), '{}')", "set_tenant_allow_hosts(gen_random_uuid(), '[]')",
+    "clone_agent(gen_random_uuid(), 'x')",
     "publish_agent(gen_random_uuid())", "try_tool(gen_random_uuid())", "runtime_health()",
 )  # fmt: skip
 

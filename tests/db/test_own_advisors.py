@@ -27,6 +27,7 @@ DEFINERS_OF_PEOPLE = {
     "answer_task": "appends a message and wakes the task; asks private.ask_of_task or that the task is the caller's",
     "decide_execution": "writes a decision, which nobody may insert; asks who the caller is to the task",
     "settle_execution": "the same for a call in doubt",
+    "retry_children": "makes tasks of spawned ones that failed; asks that their parent is the caller's",
     "vault_slot": "says which row of the caller's own a credential has; whose it is follows from who asks",
     "vault_put": "writes a sealed credential, which nobody may insert, into a row of the caller's own",
     "vault_remove": "removes one of the caller's own",
@@ -49,8 +50,10 @@ DEFINERS_OF_PEOPLE = {
     "set_tool": "an operator, of the platform's; an admin, of the own tenant's",
     "platform_tenants": "an operator; says what tenants there are, and nothing of what is in them",
     "set_tenant_limits": "an operator",
+    "set_tenant_allow_hosts": "an operator",
     "publish_agent": "an operator, of an agent that the operator sees",
     "try_tool": "an admin, in the own tenant",
+    "adopt_server_tools": "an admin, of the own tenant's servers; an operator, of the platform's",
     # What policies ask. They read public.users past its own policy, which would otherwise ask itself.
     "me": "answers about the caller alone",
     "my_tenant": "answers about the caller alone",

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 PERSONS = {
     "submit_task", "cancel_task", "pause_task", "resume_task", "answer_task", "decide_execution", "settle_execution",
+    "retry_children",
     "runtime_status", "audit_head", "audit_verify", "audit_export", "search_messages",
     "vault_slot", "vault_put", "vault_list", "vault_remove",
     "invite_user", "revoke_invitation", "my_invitations", "accept_invitation", "leave_tenant", "set_user_role",
     "set_user_active", "remove_user", "transfer_ownership", "rename_tenant",
-    "my_access", "set_configuration", "set_tool", "platform_tenants", "set_tenant_limits", "clone_agent",
-    "publish_agent", "try_tool", "runtime_health", "search_tasks", "task_people",
+    "my_access", "set_configuration", "set_tool", "platform_tenants", "set_tenant_limits", "set_tenant_allow_hosts",
+    "clone_agent", "publish_agent", "try_tool", "adopt_server_tools", "runtime_health", "search_tasks", "task_people",
 }  # fmt: skip
 # What audit_… call past the policies, for admins alone.
 AUDITORS = {"my_audit_head", "check_my_audit", "export_my_audit"}
@@ -32,7 +33,8 @@ WORKERS = {
     "worker_register", "worker_config", "worker_renew", "worker_stopped", "worker_claim", "worker_reap",
     "worker_list", "worker_backlog", "worker_report", "worker_context", "worker_record_turn", "worker_start_execution",
     "worker_finish_execution", "worker_suspend", "worker_settle",
-    "worker_release", "worker_add_files", "worker_expired_files", "worker_forget_files", "worker_query",
+    "worker_release", "worker_add_files", "worker_children", "worker_expired_files", "worker_forget_files",
+    "worker_query",
     "worker_credentials", "worker_vault_keys", "worker_master_keys",
 }  # fmt: skip
 SERVERS = {"web_read_events", "web_last_event"}

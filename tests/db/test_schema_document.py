@@ -27,16 +27,17 @@ DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 
 ADDED_COLUMNS = {
     "users": "tenant_id home_tenant_id deactivated_by_admin owner_hints is_operator",
-    "agents": "tenant_id standing_permissions",
+    "agents": "tenant_id standing_permissions outward_permissions",
     "conversations": "tenant_id is_shared",
     "messages": "tenant_id task_id seq owner_id",
     "tasks": "tenant_id user_id agent_id parent_task_id plan run_after attempts max_attempts lease_token"
     " lease_expires_at worker_id wait_reason cancel_requested_at pause_requested_at idempotency_key limits usage"
-    " tainted claimed_at active_seconds retries last_release search",
+    " tainted claimed_at active_seconds retries last_release search taint_sources spawn_id"
+    " spawn_item result_schema",
     "tools": "tenant_id retry_class taints outward timeout_seconds output_limit_bytes prompt_injection response_guide"
-    " config approvals_required",
+    " config approvals_required destination",
     "tool_executions": "tenant_id tool_call_id step call_index input_digest approval_expires_at decided_by decided_at"
-    " decision_reason approvals_needed approval_used_at original_parameters owner_id",
+    " decision_reason approvals_needed approval_used_at original_parameters owner_id gate",
     "execution_decisions": "id execution_id user_id tenant_id verdict input_digest reason created_at",
     "files": "tenant_id execution_id version kind is_executable link_target is_stored owner_id",
     "system_config": "",

@@ -214,7 +214,7 @@ def test_status_says_why_nothing_moves(connection: Connection, people: People) -
         status = value(connection, "select public.runtime_status()")
     assert (status["workers"], status["my_pending"], status["oldest_pending_seconds"]) == (1, 1, 90)
     assert status["model"] == {"reachable": None, "stand_in": False, "missing": []}
-    assert status["schema_version"] == 4
+    assert status["schema_version"] == 5
     assert one(connection, "select now() = %s::timestamptz as same", status["server_time"])["same"]
 
 

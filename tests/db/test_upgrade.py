@@ -1,6 +1,6 @@
 """From earlier versions, with work under way: the same database as a fresh install's, and nothing forgotten.
 
-Versions 2 and 3 are what their releases installed, kept in installed/. What version 1 was is told by version_1.sql,
+Versions 2 to 4 are what their releases installed, kept in installed/. What version 1 was is told by version_1.sql,
 which undoes what version 2 added; on version 1's own sources the upgrade was run by hand, to the same end.
 """
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 VERSION_1 = Path(__file__).with_name("version_1.sql")
 VERSION_2 = Path(__file__).parent / "installed" / "version_2.sql.gz"
 VERSION_3 = VERSION_2.with_name("version_3.sql.gz")
+VERSION_4 = VERSION_2.with_name("version_4.sql.gz")
 
 only_on_18 = pytest.mark.parametrize("cluster", [18], ids=["pg18"], indirect=True)
 
@@ -141,7 +142,7 @@ def test_an_upgraded_database_is_a_fresh_one(database: Database, owner: Connecti
     before = dump(database)
     upgrade(database, db_apply)
     assert dump(database) == before
-    assert value(owner, "select array_agg(version order by version) from private.schema_version") == [1, 2, 3, 4]
+    assert value(owner, "select array_agg(version order by version) from private.schema_version") == [1, 2, 3, 4, 5]
 
 
 def test_work_under_way_goes_on(database: Database, owner: Connection) -> None:
@@ -208,7 +209,7 @@ def test_what_was_approved_of_other_arguments_or_by_nobody_does_not_start(
 @only_on_18
 def test_the_command_upgrades_and_says_so(database: Database, owner: Connection) -> None:
     finished = db_apply(database)
-    assert (finished.returncode, finished.stdout) == (0, "schema version 4 is installed\n"), finished.stderr
+    assert (finished.returncode, finished.stdout) == (0, "schema version 5 is installed\n"), finished.stderr
 
 
 @only_on_18
@@ -290,6 +291,34 @@ def test_version_3_becomes_what_a_fresh_install_is(cluster: Cluster, empty_datab
             assert {"title": "Do it", "status": "waiting", "files_count": 1} in found
             decide(connection, people.alice, waits)
             assert task_row(connection, people.task)["status"] == "pending"
+            before = dump(database)
+            upgrade(database, db_apply)
+            assert dump(database) == before
+
+
+@only_on_18
+def test_version_4_becomes_what_a_fresh_install_is_and_its_gate_closes(
+    cluster: Cluster, empty_database: Database
+) -> None:
+    for database in cloned(cluster, "template1"):
+        with psycopg.connect(database.owner, autocommit=True, row_factory=dict_row) as connection:
+            connection.execute(gzip.decompress(VERSION_4.read_bytes()))
+            people = settle_in(connection)
+            connection.execute("update public.tools set outward = true where name = 'probe'")
+            runs.executed(connection, people.task, 2, "probe_pure")
+            assert task_row(connection, people.task)["tainted"]
+            upgrade(database)
+            upgrade(empty_database)
+            assert dump(database) == dump(empty_database)
+            # What a task of the version before has read, nobody wrote down; that it has, is known.
+            (held,) = runs.record_turn(connection, people.task, 3, runs.tool_call("probe"))["executions"]
+            assert (held["status"], held["gate"]) == (
+                "awaiting_approval",
+                {"destinations": [], "sources": [{"source": "something from outside"}]},
+            )
+            tools = many(connection, "select name, destination from public.tools where destination is not null")
+            assert {"name": "browser_navigate", "destination": "url"} in tools
+            assert not value(connection, "select taints from public.tools where name = 'file_read'")
             before = dump(database)
             upgrade(database, db_apply)
             assert dump(database) == before

@@ -562,3 +562,39 @@ def _task_with_files(run: Run, stack: Stack, files: dict[str, bytes]) -> str:
 async def _store(stack: Stack, path: str, content: bytes) -> str:
     async with Storage(stack.supabase_url, stack.secret_key) as storage:
         return (await storage.upload(path, content, "text/plain", replace=True)).sha256
+
+
+def test_spawned_tasks_stand_with_their_parent_and_are_tried_again(stack: Stack, run: Run, signed_in: Session) -> None:
+    parent = run("submit", "Look them up", "--json").json["id"]
+
+    async def give_away(work: Work) -> None:
+        items = {"instructions": "Look.", "items": ["Ada", "Grace"]}
+        (call,) = await work.turn({"name": "spawn_tasks", "arguments": items})
+        await work.start(call)
+        assert (await work._call("worker_children", call))["open"] == 2
+        await work.suspend("children")
+
+    lead(stack, parent, give_away)
+    children = {row["title"]: row["id"] for row in run("tasks", "children", parent, "--json").json}
+    lead(stack, children["Ada"], lambda work: work.settle(answer="1815"))
+    lead(stack, children["Grace"], lambda work: work.settle("failed", error="no luck"))
+
+    rows = [line.split("\t") for line in run("tasks", "children", parent).out.splitlines()]
+    assert [row[1:] for row in rows] == [
+        ["1", "1", "Ada", "completed", "1", "1815"],
+        ["1", "2", "Grace", "failed", "1", "no luck"],
+    ]
+    listed = {row["id"]: row for row in run("tasks", "list", "--json").json}
+    assert (listed[parent]["children_count"], listed[parent]["children_completed"]) == (2, 1)
+    assert not listed.keys() & set(children.values())
+    assert children["Grace"] in {row["id"] for row in run("tasks", "list", "--status", "failed", "--json").json}
+    assert "no luck" in run("tasks", "show", parent).out
+
+    refused(run("tasks", "retry", parent, "--spawn", "2"), 2, "there is no spawn 2")
+    assert run("tasks", "retry", parent, "--item", "1", "--json").json == {"retried": 0}
+    assert run("tasks", "retry", parent).out.startswith("1 tried again")
+    (_, again) = [line.split("\t") for line in run("tasks", "children", parent).out.splitlines()]
+    assert (again[3], again[5]) == ("Grace", "2")
+    assert run("tasks", "cancel", parent, "--json").json["status"] == "cancelled"
+    assert run("tasks", "children", parent).out.splitlines()[1].split("\t")[4] == "cancelled"
+    refused(run("tasks", "retry", parent), 1, "is cancelled")

@@ -28,7 +28,7 @@ from agent_runtime.toolbox.sandbox.choice import Refused
 from agent_runtime.toolbox.sandbox.identity import is_root
 from agent_runtime.toolbox.sessions import Sessions
 from agent_runtime.toolbox.workspace import Workspace
-from tests.hostile.site import Site
+from tests.hostile.browser_pages import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMIT_BYTES = 3_000_000

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.documents.document import pdf_text
 from agent_runtime.toolbox.documents.markup import html_text
-from agent_runtime.toolbox.documents.pdf import pdf_text
 from agent_runtime.toolbox.sandbox import isolated
-from agent_runtime.toolbox.search import search_files
+from agent_runtime.toolbox.sandbox.choice import Refused
+from agent_runtime.toolbox.search import Search, search_files
 from agent_runtime.toolbox.workspace import Workspace
 
 
 async def test_a_pattern_of_exponential_time_is_stopped_while_the_worker_goes_on(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path)
     workspace.write_bytes("a.txt", b"a" * 60 + b"!\n")
-    searching = asyncio.create_task(search_files(workspace, ["a.txt"], r"^(a+)+$", 10, timeout_seconds=1))
+    searching = asyncio.create_task(search_files(workspace, Search(r"^(a+)+$"), Refused("Python's engine"), 1))
     turns = 0
     while not searching.done():
         turns += 1

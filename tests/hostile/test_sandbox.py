@@ -129,8 +129,6 @@ async def test_nothing_of_the_workers_environment_is_visible(run: Run) -> None:
         "SHLVL",
         "_",
         "LC_CTYPE",
-        # In the launcher above the command, and no more than the command's own.
-        "AGENT_RUNTIME_COMMAND_ENVIRONMENT",
     }
     assert names <= own
 
@@ -194,12 +192,6 @@ async def test_the_network_cannot_be_reached_by_tcp_or_udp(run: Run, listener: i
     assert "hunter2" not in result.stdout
     udp = "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('8.8.8.8', 53))"
     assert (await run(f'python3 -c "{udp}"')).exit_code != 0
-
-
-async def test_the_network_is_there_when_it_is_granted(sandbox: Sandbox, workspace: Workspace, listener: int) -> None:
-    argv = ["bash", "-c", f"cat < /dev/tcp/127.0.0.1/{listener}"]
-    result = await sandbox.run(argv, workspace=workspace.root, timeout_seconds=5, network=True)
-    assert result.stdout == "hunter2"
 
 
 async def test_sockets_of_services_on_this_machine_cannot_be_reached(run: Run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The same promises for a worker that is not root: what `test_sandbox.py` claims, run once more as an ordinary user."""
+"""The same promises for a worker that is not root: what `test_sandbox*.py` claim, run once more as an ordinary user."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def test_every_promise_of_the_sandboxes_holds_for_an_ordinary_user() -> None:
         "SOMEBODY": str(SOMEBODY), "PREFIX": sys.prefix, "BASE": sys.base_prefix, "PROJECT": str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
-    tests = [str(Path(__file__).with_name("test_sandbox.py")), "-q", "-n0", "-p", "no:cacheprovider", "--tb=short"]
+    tests = [
+        str(Path(__file__).with_name(f"test_sandbox{name}.py")) for name in ("", "_sessions", "_escapes", "_network")
+    ]
+    tests += ["-q", "-n0", "-p", "no:cacheprovider", "--tb=short"]
     command = [sys.executable, "-m", "pytest", *tests, f"--basetemp={home}/tests", "--noconftest"]
     try:
         result = subprocess.run(

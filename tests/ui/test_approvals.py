@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -220,10 +221,22 @@ async def test_what_an_agent_writes_is_text_and_hides_nothing(site: Site, browse
         call = await waits(
             TEXTS["turned"], {"command": EVERYTHING, "tags": list(hostile.values()), "folder": None}, EVERYTHING
         )
+    # It goes out of a task that has read something from outside, and where to is what the outside says.
+    gate = {
+        "destinations": [TEXTS["turned"], "x" * 200],
+        "sources": [{"source": text, "tool": "t", "step": 1} for text in hostile.values()],
+    }
+    with owner(stack) as connection:
+        connection.execute(
+            "update tool_executions set gate = %s where id = %s", [json.dumps(gate), str(call.execution)]
+        )
     asked: list[str] = []
     page = await site.open(browser, ana, f"/approvals/{call.execution}", viewport=PHONE, language="es-ES")
     page.on("request", lambda request: asked.append(request.url))
     one = page.get_by_role("article")
+    reach = one.locator(".banner", has_text="Esta tarea ha leído algo de fuera")
+    await expect(reach.get_by_text("Esta llamada llegaría a:").get_by_role("listitem")).to_have_count(2)
+    await expect(reach.get_by_text("Esta llamada llegaría a:")).to_contain_text("U+202E")
     command = one.get_by_label("command", exact=True)
     await expect(command).to_contain_text("U+202E")
     await expect(command).to_contain_text("<script>window.__injected = true</script>")

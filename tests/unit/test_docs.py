@@ -22,7 +22,9 @@ def rows(page: str, heading: str) -> list[str]:
 
 
 def test_each_limit_has_a_row() -> None:
-    (names,) = re.findall(r"select array\[(.*?)\]", (resources.sql() / "functions" / "limits.sql").read_text())
+    (names,) = re.findall(
+        r"select array\[(.*?)\]", (resources.sql() / "functions" / "limits.sql").read_text(), re.DOTALL
+    )
     assert rows("control.md", "Limits") == re.findall(r"'(\w+)'", names)
 
 

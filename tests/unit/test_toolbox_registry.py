@@ -23,7 +23,9 @@ async def {name}(arguments: Arguments, context: ToolContext) -> ToolResult:
 """
 
 BUILT_IN = {
-    "shell_exec", "file_read", "file_write", "file_edit", "file_list", "file_find", "web_search",
+    "shell_exec", "shell_input", "shell_kill", "shell_view", "python_exec",
+    "file_read", "file_write", "file_edit", "file_list", "file_find", "file_grep", "archive_unpack",
+    "web_search", "web_fetch", "http_request", "spawn_tasks", "retry_tasks",
     "browser_navigate", "browser_view", "browser_click", "browser_type", "browser_select", "browser_upload",
     "browser_scroll", "browser_back", "browser_tabs", "browser_wait", "browser_screenshot", "browser_download",
     "db_query", "db_execute", "plan_set", "plan_advance", "message_notify", "message_ask", "task_complete",
@@ -55,7 +57,7 @@ def test_a_declaration_carries_what_the_tools_table_holds() -> None:
     assert declared["file_read"]["function_schema"]["function"]["name"] == "file_read"
     assert set(declared["file_read"]) == {
         "name", "display_name", "description", "category", "function_schema", "implementation_type", "security_level",
-        "retry_class", "taints", "outward", "timeout_seconds", "output_limit_bytes",
+        "retry_class", "taints", "outward", "destination", "timeout_seconds", "output_limit_bytes",
     }  # fmt: skip
 
 

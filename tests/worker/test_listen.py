@@ -186,7 +186,7 @@ async def test_a_worker_behind_a_transaction_pooler_starts_tasks_and_hears_a_can
         {
             "steps": [
                 call("file_write", path="a.txt", content="1"),
-                *(call("file_edit", path="a.txt", old=str(n), new=str(n + 1)) for n in range(1, 8)),
+                *(call("file_edit", path="a.txt", edits=[{"old": str(n), "new": str(n + 1)}]) for n in range(1, 8)),
                 DONE,
             ]
         },

@@ -74,6 +74,8 @@ def _check_capabilities(chat: ChatRequest, card: ModelCard) -> None:
         raise Refused(400, f'"{card.full_name}" does not support chat')
     if chat.tools and "tools" not in card.capabilities:
         raise Refused(400, f"registry.ollama.ai/library/{card.full_name} does not support tools")
+    if any(message.images for message in chat.messages) and "vision" not in card.capabilities:
+        raise Refused(400, f'"{card.full_name}" does not support images')
     if chat.think and "thinking" not in card.capabilities:
         raise Refused(400, f'"{card.full_name}" does not support thinking')
 

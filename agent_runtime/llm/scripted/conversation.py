@@ -11,6 +11,7 @@ from agent_runtime.context import CUT_NOTE, NOT_RUN
 from agent_runtime.llm.frames import unframe
 from agent_runtime.llm.parse_answer import parse_answer
 from agent_runtime.llm.scripted.wire import ChatRequest, Message
+from agent_runtime.toolbox.fence import unfence
 
 _ATTACHED = "Attached files, in the workspace:\n"
 _FILE = re.compile(r"^- (?P<name>.+) \((?P<size>\d+) bytes, (?P<type>[^()\n]*)\)$", re.MULTILINE)
@@ -91,6 +92,7 @@ class Conversation:
             steps += [Step(call.name, call.arguments) for call in parse_answer(message.content)[1]]
 
     def _result(self, name: str, call_id: str, content: str) -> None:
+        content = unfence(content)
         steps = self.episodes[-1].steps if self.episodes else []
         for index, step in enumerate(steps):
             same = step.call_id == call_id if call_id and step.call_id else name in ("", step.name)

@@ -25,8 +25,9 @@ class Message(BaseModel):
     tool_calls: list[CalledTool] = Field(default_factory=list)
     tool_call_id: str = ""
     tool_name: str = ""
+    images: list[str] = Field(default_factory=list)
 
-    @field_validator("content", "tool_calls", mode="before")
+    @field_validator("content", "tool_calls", "images", mode="before")
     @classmethod
     def _null_is_empty(cls, value: Any, info: Any) -> Any:
         return ("" if info.field_name == "content" else []) if value is None else value

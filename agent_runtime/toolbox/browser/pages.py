@@ -18,6 +18,8 @@ from agent_runtime.toolbox.browser.stage import VIEW_SECONDS, CannotOpen, Stage
 _ELEMENT_MILLISECONDS = 10_000
 _PICTURE_HEIGHT_LIMIT = 8_000
 _PICTURE_QUALITY = 75
+WINDOW_ONLY: dict[str, Any] = {"element": None, "full_page": False}
+"""What a request for a picture says of what is in the window."""
 
 # Scrolls what an element is in or, without one, the page: some never scroll, and have a box in them that does.
 _SCROLL = """(element, [direction, screens]) => {

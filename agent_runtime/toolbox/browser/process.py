@@ -28,9 +28,9 @@ _REQUEST_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 async def serve(settings: dict[str, Any], requests: asyncio.StreamReader) -> None:
-    """`settings`: `program`, `home`, `allow_hosts`, `download_limit_bytes`, `seconds` for the start."""
+    """`settings`: `program`, `home`, `egress`, `download_limit_bytes`, `seconds` for the start."""
     home = Path(settings["home"])
-    async with egress_proxy(EgressGuard(settings["allow_hosts"])) as proxy, async_playwright() as playwright:
+    async with egress_proxy(EgressGuard.from_json(settings["egress"])) as proxy, async_playwright() as playwright:
         context, way = await confined.start(playwright, Path(settings["program"]), home, proxy, settings["seconds"])
         gone = asyncio.Event()
         context.on("close", lambda _: gone.set())

@@ -19,9 +19,10 @@ from typing import Any
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.beneath import open_beneath
 from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
-from agent_runtime.toolbox.sandbox.launch import LAUNCHER, Launch
+from agent_runtime.toolbox.sandbox.launch import Launch
 from agent_runtime.toolbox.sandbox.running import Running, start_process
 from agent_runtime.toolbox.tool import ToolContext
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 KEY = "browser"
 GONE = (
@@ -52,7 +53,7 @@ class Browser:
         """Under which id, and in which sandbox of its own, Chromium runs."""
 
     @classmethod
-    async def start(cls, *, allow_hosts: Sequence[str], download_limit_bytes: int, timeout_seconds: float) -> Browser:
+    async def start(cls, *, egress: EgressGuard, download_limit_bytes: int, timeout_seconds: float) -> Browser:
         """A new one, without a page. Raises `ToolRefused` with the reason and the remedy."""
         program = find_chromium()
         if program is None:
@@ -63,15 +64,15 @@ class Browser:
         settings = {
             "program": str(program),
             "home": str(home),
-            "allow_hosts": list(allow_hosts),
+            "egress": egress.to_json(),
             "download_limit_bytes": download_limit_bytes,
             "seconds": timeout_seconds,
         }
         environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(home), "TMPDIR": str(home)}
-        launch = Launch(folder=str(home), limits={"CORE": 0}, environment=environment, supervise=True)
         module = [sys.executable, "-I", "-m", "agent_runtime.toolbox.browser.process", json.dumps(settings)]
+        launch = Launch(argv=module, folder=str(home), limits={"CORE": 0}, environment=environment)
         try:
-            running = await _started(start_process(launch.argv(str(LAUNCHER), module), launch.handed_on(), pty=False))
+            running = await _started(start_process(launch))
         except BaseException:
             shutil.rmtree(home, ignore_errors=True)
             raise
@@ -172,7 +173,7 @@ async def act(context: ToolContext, action: str, *, opens: bool = False, **argum
 
     async def start() -> Browser:
         return await Browser.start(
-            allow_hosts=context.config.get("allow_hosts", []),
+            egress=context.egress.allowing(context.config.get("allow_hosts")),
             download_limit_bytes=context.file_limit_bytes,
             timeout_seconds=max(deadline - asyncio.get_running_loop().time(), 1),
         )
@@ -182,7 +183,7 @@ async def act(context: ToolContext, action: str, *, opens: bool = False, **argum
         raise ToolRefused(GONE)
     try:
         seconds = max(deadline - asyncio.get_running_loop().time(), 1)
-        return await browser.do(action, seconds, **arguments)
+        return await browser.do(action, seconds, picture=context.vision, **arguments)
     except BrowserGone as gone:
         await context.sessions.close(KEY)
         raise ToolRefused(f"{CRASHED} ({gone})") from None

@@ -31,7 +31,8 @@ async def html_text(markup: str, timeout_seconds: float = _TIMEOUT_SECONDS) -> s
     return str(answer["text"])
 
 
-def _text(markup: str) -> str:
+def visible_text(markup: str) -> str:
+    """What a reader of the page would see. Takes time quadratic in the length of some markup: see `html_text`."""
     reader = _Reader()
     reader.feed(markup)
     reader.close()
@@ -85,4 +86,4 @@ class _Reader(HTMLParser):
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"text": _text(sys.stdin.buffer.read().decode())}))
+    sys.stdout.write(json.dumps({"text": visible_text(sys.stdin.buffer.read().decode())}))

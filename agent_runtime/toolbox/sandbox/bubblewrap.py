@@ -13,30 +13,38 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosed, Enclosure
+from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosure
+from agent_runtime.toolbox.sandbox.groups import Groups, described
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
 from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
+from agent_runtime.toolbox.sandbox.landlock import landlock_abi
 from agent_runtime.toolbox.sandbox.launch import (
     DANGEROUS_CALLS,
-    LAUNCHER,
     CommandLimits,
     Launch,
     plain_environment,
     sandbox_uid,
-    supervised,
 )
+from agent_runtime.toolbox.sandbox.way_out import PROXY_ENVIRONMENT, RELAY, way_out
 from agent_runtime.toolbox.workspace import SANDBOX_PATH
 
-_LAUNCHER_INSIDE = "/run/launcher.py"
 _SYSTEM_FOLDERS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
     "alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types",
     "nsswitch.conf", "ssl/certs", "ssl/openssl.cnf", "timezone",
 )  # fmt: skip
-_ETC_OF_THE_NETWORK = ("resolv.conf", "services", "protocols")
+
+# The mounts say the same; this holds should one of them fail to.
+_SECOND_LINE = {
+    "read": ["/"],
+    "write": [SANDBOX_PATH, "/tmp", "/dev/shm"],  # noqa: S108
+    "devices": ["/dev"],
+    "terminals": ["/dev/tty", "/dev/console", "/dev/ptmx", "/dev/pts"],
+    "network": True,
+}
 
 
 class Bubblewrap(Enclosure):
@@ -44,8 +52,9 @@ class Bubblewrap(Enclosure):
 
     name = "bubblewrap"
 
-    def __init__(self, limits: CommandLimits) -> None:
+    def __init__(self, limits: CommandLimits, groups: Groups | None = None) -> None:
         self._limits = limits
+        self._groups = groups
 
     def problem(self) -> str | None:
         """Why it cannot be used, as far as can be told without a trial."""
@@ -54,65 +63,69 @@ class Bubblewrap(Enclosure):
     def describe(self) -> str:
         version = ".".join(map(str, _version()))
         who = f"id {SANDBOX_UID}" if is_root() else "a user namespace"
-        return f"bubblewrap {version}: read-only system, own processes, no network, {who}"
+        second = f", Landlock (ABI {landlock_abi()}) behind it" if landlock_abi() else ""
+        together = f"; {described(self._groups)}"
+        return f"bubblewrap {version}: read-only system, own processes, no network, {who}{second}{together}"
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
-        launch = Launch(
-            folder=SANDBOX_PATH,
-            limits=self._limits.as_rlimits(command.timeout_seconds),
-            environment={**plain_environment("/tmp", search_path(confined=True)), **command.environment},  # noqa: S108
-            supervise=False,
-            forbidden=DANGEROUS_CALLS,
-            uid=sandbox_uid(),
-            terminal=command.pty,
-        )
-        inside = [*self._bwrap(command.workspace, command.network), "--"]
-        inside += launch.argv(_LAUNCHER_INSIDE, list(command.argv))
-        # bwrap ties itself to its parent only some time after its start, and its inner half later still: whoever kills
-        # the worker in between would leave a command that nobody stops.
-        yield Enclosed(supervised(inside), launch.handed_on())
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
+        async with AsyncExitStack() as walls:
+            way = await walls.enter_async_context(way_out(command.network)) if command.network else None
+            yield Launch(
+                argv=list(command.argv),
+                folder=SANDBOX_PATH,
+                limits=self._limits.as_rlimits(command.timeout_seconds),
+                environment={
+                    **plain_environment("/tmp", search_path(confined=True)),  # noqa: S108
+                    **(PROXY_ENVIRONMENT if way else {}),
+                    **command.environment,
+                },
+                box=self._bwrap(command.workspace, way),
+                landlock=_SECOND_LINE if landlock_abi() > 0 else None,
+                forbidden=DANGEROUS_CALLS,
+                uid=sandbox_uid(),
+                group=walls.enter_context(self._groups.group()) if self._groups else None,
+                relay=RELAY if way else None,
+                terminal=command.pty,
+            )
 
-    def _bwrap(self, workspace: Path, network: bool) -> list[str]:
+    def _bwrap(self, workspace: Path, way: list[str] | None) -> list[str]:
         size = str(self._limits.temporary_bytes)
         return [
             shutil.which("bwrap") or "bwrap",
-            *_namespaces(network),
-            *_system(network),
+            *_namespaces(),
+            *_system(),
             *("--proc", "/proc", "--dev", "/dev"),
             *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),  # noqa: S108
             *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),  # noqa: S108
             *_bind_each(interpreter_folders()),
-            *_open_folder("/run"),
-            *("--ro-bind", str(LAUNCHER), _LAUNCHER_INSIDE),
+            *(way or ()),
             *("--bind", str(workspace), SANDBOX_PATH),
             # What is left of the root and of /dev lives in memory and would have no size limit.
             *("--remount-ro", "/dev", "--remount-ro", "/"),
         ]
 
 
-def _namespaces(network: bool) -> list[str]:
+def _namespaces() -> list[str]:
     # The environment is not cleared: all that is in it is the command's own (Launch.handed_on).
     options = ["--die-with-parent", "--new-session", "--hostname", "sandbox"]
-    options += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--cap-drop", "ALL"]
-    if not network:
-        options.append("--unshare-net")
+    options += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--unshare-net"]
+    options += ["--cap-drop", "ALL"]
     if is_root():
-        return [*options, "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        return options
     options += ["--unshare-user", "--uid", str(SANDBOX_UID), "--gid", str(SANDBOX_GID)]
     # Older versions lack it; the launcher forbids the calls in any case.
     return [*options, "--disable-userns"] if _version() >= (0, 8) else options
 
 
-def _system(network: bool) -> list[str]:
+def _system() -> list[str]:
     options = ["--ro-bind", "/usr", "/usr"]
     for folder in map(Path, _SYSTEM_FOLDERS):
         if folder.is_symlink():
             options += ["--symlink", str(folder.readlink()), str(folder)]
         elif folder.is_dir():
             options += ["--ro-bind", str(folder), str(folder)]
-    names = _ETC + (_ETC_OF_THE_NETWORK if network else ())
-    options += _bind_each([Path("/etc", name) for name in names if Path("/etc", name).exists()])
+    options += _bind_each([Path("/etc", name) for name in _ETC if Path("/etc", name).exists()])
     for own in sorted(Path(__file__).with_name("etc").iterdir()):
         options += ["--ro-bind", str(own), f"/etc/{own.name}"]
     return options

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.sandbox.enclosure import OUTPUT_LIMIT_BYTES, Command, Enclosed, Enclosure
+from agent_runtime.toolbox.sandbox.enclosure import OUTPUT_LIMIT_BYTES, Command, Enclosure
 from agent_runtime.toolbox.sandbox.interpreter import search_path
-from agent_runtime.toolbox.sandbox.launch import LAUNCHER, CommandLimits, Launch, plain_environment, sandbox_uid
+from agent_runtime.toolbox.sandbox.launch import CommandLimits, Launch, plain_environment, sandbox_uid
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
 from agent_runtime.toolbox.sandbox.processes import CommandResult
 from agent_runtime.toolbox.sandbox.running import Running
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 REMEDY = (
     "install bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), use Linux 5.13 or newer with Landlock, "
@@ -41,12 +42,13 @@ class Sandbox(Protocol):
         environment: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,
+        network: EgressGuard | None = None,
     ) -> CommandResult:
         """Run `argv` in `workspace`, the one folder that it can write in besides a private /tmp.
 
-        The environment holds `environment` and a few plain defaults, nothing of the worker's. Raises `ToolRefused`
-        when no command can be started. Whether it ends, runs out of time or is cancelled, none of its processes stays.
+        The environment holds `environment` and a few plain defaults, nothing of the worker's. With `network` it
+        reaches http and https addresses through that guard. Raises `ToolRefused` when no command can be started, or
+        none with a network. Whether it ends, runs out of time or is cancelled, none of its processes stays.
         """
 
     async def start(
@@ -55,7 +57,7 @@ class Sandbox(Protocol):
         *,
         workspace: Path,
         environment: Mapping[str, str] | None = None,
-        network: bool = False,
+        network: EgressGuard | None = None,
         pty: bool = False,
     ) -> Running:
         """Start `argv` behind the same walls and keep it open, on pipes or on a terminal of its own (`pty`).
@@ -65,18 +67,32 @@ class Sandbox(Protocol):
         """
 
 
+class Trial(Sandbox, Protocol):
+    """A kind of sandbox that may work here."""
+
+    def problem(self) -> str | None:
+        """Why it cannot be used, as far as can be told without a command."""
+
+
+def kinds(limits: CommandLimits) -> list[Trial]:
+    """What can be tried, the strongest first. A further kind gets its line here: see docs/sandbox.md."""
+    from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
+    from agent_runtime.toolbox.sandbox.groups import find_groups
+    from agent_runtime.toolbox.sandbox.landlock import Landlock
+
+    groups = find_groups(limits)
+    return [Bubblewrap(limits, groups), Landlock(limits, groups)]
+
+
 def choose_sandbox(allow_unsandboxed: bool, limits: CommandLimits | None = None) -> Sandbox:
-    """The first of bubblewrap and Landlock that works here; else none, if allowed, else one that refuses.
+    """The first of `kinds` that works here; else none, if allowed, else one that refuses.
 
     Each is tried with a real command: a program that is installed can still be forbidden to make namespaces.
     Blocks for a fraction of a second; call it at start-up, outside an event loop or in a thread.
     """
-    from agent_runtime.toolbox.sandbox.bubblewrap import Bubblewrap
-    from agent_runtime.toolbox.sandbox.landlock import Landlock
-
     limits = limits or CommandLimits()
     reasons = []
-    for sandbox in (Bubblewrap(limits), Landlock(limits)):
+    for sandbox in kinds(limits):
         problem = sandbox.problem() or _failure_of_a_trial(sandbox)
         if problem is None:
             return sandbox
@@ -96,17 +112,16 @@ class Unsandboxed(Enclosure):
         return "none: commands run unconfined, with all rights of this account (AGENT_RUNTIME_ALLOW_UNSANDBOXED)"
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
         with private_folder() as home:
-            launch = Launch(
+            yield Launch(
+                argv=list(command.argv),
                 folder=str(command.workspace),
                 limits=self._limits.as_rlimits(command.timeout_seconds),
                 environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
-                supervise=True,
                 uid=sandbox_uid(),
                 terminal=command.pty,
             )
-            yield Enclosed(launch.argv(str(LAUNCHER), list(command.argv)), launch.handed_on())
 
 
 class Refused(Enclosure):
@@ -121,7 +136,7 @@ class Refused(Enclosure):
         return f"refused: no sandbox works here ({self._reason}), so commands are refused; {REMEDY}"
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:  # noqa: ARG002
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:  # noqa: ARG002
         raise ToolRefused(
             f"commands cannot run on this machine: no sandbox works ({self._reason}). Do the work with the file tools, "
             f"or tell the person what the operator can do: {REMEDY}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.sandbox.processes import CommandResult, run_process, to_the_end
+from agent_runtime.toolbox.sandbox.launch import Launch
+from agent_runtime.toolbox.sandbox.processes import CommandResult, completed, run_process
 from agent_runtime.toolbox.sandbox.running import Running, start_process
+from agent_runtime.toolbox.web.egress import EgressGuard
 
 OUTPUT_LIMIT_BYTES = 1024 * 1024
 
@@ -25,23 +25,16 @@ class Command:
     timeout_seconds: float | None
     """None: as long as its owner lets it."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    network: bool = False
+    network: EgressGuard | None = None
+    """What it may reach; None for nothing."""
     pty: bool = False
-
-
-@dataclass(frozen=True)
-class Enclosed:
-    """A process to start, beginning with the supervisor, and its environment: the command with its walls."""
-
-    argv: list[str]
-    environment: dict[str, str]
 
 
 class Enclosure(ABC):
     """Runs and keeps commands behind the walls that each kind builds in `_enclosed`."""
 
     @abstractmethod
-    def _enclosed(self, command: Command) -> AbstractAsyncContextManager[Enclosed]:
+    def _enclosed(self, command: Command) -> AbstractAsyncContextManager[Launch]:
         """The walls, for as long as the command runs. Raises `ToolRefused` when they cannot be built."""
 
     async def run(
@@ -53,14 +46,13 @@ class Enclosure(ABC):
         environment: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         output_limit_bytes: int = OUTPUT_LIMIT_BYTES,
-        network: bool = False,
+        network: EgressGuard | None = None,
     ) -> CommandResult:
         """See `Sandbox.run`."""
         command = Command(argv, workspace, timeout_seconds, environment or {}, network)
-        async with self._enclosed(command) as enclosed:
+        async with self._enclosed(command) as launch:
             return await run_process(
-                enclosed.argv,
-                environment=enclosed.environment,
+                launch,
                 stdin=stdin,
                 timeout_seconds=timeout_seconds,
                 output_limit_bytes=output_limit_bytes,
@@ -72,27 +64,15 @@ class Enclosure(ABC):
         *,
         workspace: Path,
         environment: Mapping[str, str] | None = None,
-        network: bool = False,
+        network: EgressGuard | None = None,
         pty: bool = False,
     ) -> Running:
         """See `Sandbox.start`."""
-        starting = asyncio.create_task(self._start(Command(argv, workspace, None, environment or {}, network, pty)))
-        try:
-            return await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await to_the_end(_given_up(starting))
-            raise
+        command = Command(argv, workspace, None, environment or {}, network, pty)
+        return await completed(self._start(command), Running.close)
 
     async def _start(self, command: Command) -> Running:
         async with AsyncExitStack() as leaving:
-            enclosed = await leaving.enter_async_context(self._enclosed(command))
-            running = await start_process(enclosed.argv, enclosed.environment, pty=command.pty)
+            running = await start_process(await leaving.enter_async_context(self._enclosed(command)))
             running.on_close(leaving.pop_all())
             return running
-
-
-async def _given_up(starting: asyncio.Task[Running]) -> None:
-    # It may be there already, and nobody would know of it.
-    with suppress(OSError, ToolRefused):
-        running = await starting
-        await running.close()

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.sandbox.launch import LAUNCHER, MIB, Launch
+from agent_runtime.toolbox.sandbox.launch import MIB, Launch
 from agent_runtime.toolbox.sandbox.processes import run_process
 
 _ANSWER_LIMIT_BYTES = 16 * MIB
@@ -37,14 +37,13 @@ async def run_isolated(
     `ToolRefused` with what the process gave as `error`, or with the limit that it reached.
     """
     launch = Launch(
+        argv=[sys.executable, "-I", "-m", module, json.dumps(request)],
         folder=folder,
         limits=_PARSING_LIMITS if limits is None else limits,
         environment={"PATH": os.defpath, "LANG": "C.UTF-8", **(environment or {})},
-        supervise=True,
     )
     result = await run_process(
-        launch.argv(str(LAUNCHER), [sys.executable, "-I", "-m", module, json.dumps(request)]),
-        environment=launch.handed_on(),
+        launch,
         stdin=content,
         timeout_seconds=timeout_seconds,
         output_limit_bytes=_ANSWER_LIMIT_BYTES,

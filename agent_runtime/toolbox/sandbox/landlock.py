@@ -9,16 +9,17 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosed, Enclosure
+from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.sandbox.enclosure import Command, Enclosure
+from agent_runtime.toolbox.sandbox.groups import Groups, described
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_UID, is_root
 from agent_runtime.toolbox.sandbox.interpreter import interpreter_folders, search_path
 from agent_runtime.toolbox.sandbox.launch import (
     DANGEROUS_CALLS,
-    LAUNCHER,
     CommandLimits,
     Launch,
     can_filter_calls,
@@ -32,7 +33,8 @@ _ETC = (
     "alternatives", "fonts", "group", "hosts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic",
     "mime.types", "nsswitch.conf", "passwd", "ssl/certs", "ssl/openssl.cnf", "timezone",
 )  # fmt: skip
-_ETC_OF_THE_NETWORK = ("resolv.conf", "services", "protocols")
+# Without namespaces, these reach what belongs to other processes of the id.
+_SHARED_BY_ALL = ["socket", "shmget", "shmat", "msgget", "semget"]
 _DEVICES = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
 
 
@@ -41,8 +43,9 @@ class Landlock(Enclosure):
 
     name = "landlock"
 
-    def __init__(self, limits: CommandLimits) -> None:
+    def __init__(self, limits: CommandLimits, groups: Groups | None = None) -> None:
         self._limits = limits
+        self._groups = groups
 
     def problem(self) -> str | None:
         """Why it cannot be used, as far as can be told without a trial."""
@@ -55,23 +58,28 @@ class Landlock(Enclosure):
         who = f", id {SANDBOX_UID}" if is_root() else ""
         return (
             f"landlock (ABI {landlock_abi()}): read-only system, {network}{who}; other processes are visible; "
-            "install bubblewrap for more"
+            f"install bubblewrap for more; {described(self._groups)}"
         )
 
     @asynccontextmanager
-    async def _enclosed(self, command: Command) -> AsyncIterator[Enclosed]:
-        with private_folder() as home:
-            launch = Launch(
+    async def _enclosed(self, command: Command) -> AsyncIterator[Launch]:
+        if command.network is not None:
+            raise ToolRefused(
+                "commands cannot have the network on this machine: Landlock alone cannot hold them to the guard. "
+                "Use the web tools, or tell the person that the operator can install bubblewrap"
+            )
+        with private_folder() as home, ExitStack() as walls:
+            yield Launch(
+                argv=list(command.argv),
                 folder=str(command.workspace),
                 limits=self._limits.as_rlimits(command.timeout_seconds),
                 environment={**plain_environment(str(home), search_path(confined=False)), **command.environment},
-                supervise=True,
-                landlock=_rules(command.workspace, home, command.network),
-                forbidden=DANGEROUS_CALLS if command.network else [*DANGEROUS_CALLS, "socket"],
+                landlock=_rules(command.workspace, home),
+                forbidden=[*DANGEROUS_CALLS, *_SHARED_BY_ALL],
                 uid=sandbox_uid(),
+                group=walls.enter_context(self._groups.group()) if self._groups else None,
                 terminal=command.pty,
             )
-            yield Enclosed(launch.argv(str(LAUNCHER), list(command.argv)), launch.handed_on())
 
 
 def landlock_abi() -> int:
@@ -83,12 +91,11 @@ def landlock_abi() -> int:
     return max(int(libc.syscall(ctypes.c_long(444), None, ctypes.c_long(0), ctypes.c_long(1))), 0)
 
 
-def _rules(workspace: Path, home: Path, network: bool) -> dict[str, Any]:
-    etc = _ETC + (_ETC_OF_THE_NETWORK if network else ())
+def _rules(workspace: Path, home: Path) -> dict[str, Any]:
     return {
-        "read": [*_READABLE, *map(str, interpreter_folders()), *(f"/etc/{name}" for name in etc)],
+        "read": [*_READABLE, *map(str, interpreter_folders()), *(f"/etc/{name}" for name in _ETC)],
         "write": [str(workspace), str(home)],
         "devices": _DEVICES,
         "terminals": ["/dev/tty"],
-        "network": network,
+        "network": False,
     }

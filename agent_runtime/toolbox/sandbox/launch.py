@@ -1,4 +1,4 @@
-"""What the launcher is told: limits, id, folder, environment and what is forbidden, as one value."""
+"""What the launcher is told of one command, as one value: walls, limits, id, folder, environment."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from agent_runtime.toolbox.sandbox.identity import SANDBOX_GID, SANDBOX_UID, is_root
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
 MIB = 1024 * 1024
-ENVIRONMENT = "AGENT_RUNTIME_COMMAND_ENVIRONMENT"
 
 DANGEROUS_CALLS = [
     "mount", "umount2", "pivot_root", "unshare", "setns", "bpf", "userfaultfd", "perf_event_open", "add_key",
-    "request_key", "keyctl", "io_uring_setup", "open_tree", "move_mount", "fsopen", "mount_setattr",
+    "request_key", "keyctl", "io_uring_setup", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick",
+    "mount_setattr", "syslog",
 ]  # fmt: skip
 
 
@@ -57,29 +55,29 @@ class CommandLimits:
 
 @dataclass(frozen=True)
 class Launch:
-    """One start. `landlock` holds lists of paths (`read`, `write`, `devices`, `terminals`) and the flag `network`."""
+    """One start of `argv` in `folder`."""
 
+    argv: list[str]
     folder: str
     limits: dict[str, int]
     environment: dict[str, str]
-    supervise: bool
-    """Stay above the command, and end all that it started when it ends, is stopped, or the worker is gone."""
+    box: list[str] | None = None
+    """How to start bubblewrap, without a command; None for no namespaces."""
     landlock: dict[str, Any] | None = None
+    """Lists of paths (`read`, `write`, `devices`, `terminals`) and the flag `network`, which leaves TCP open."""
     forbidden: list[str] = field(default_factory=list)
+    """System calls, by the names in launcher/calls.py."""
     uid: int | None = None
     gid: int = SANDBOX_GID
+    group: str | None = None
+    """The folder of a control group that it joins."""
+    relay: dict[str, Any] | None = None
+    """`port` on its loopback, and the unix `socket` that connections to it are handed on to."""
     terminal: bool = False
     """Its standard streams are a terminal, which shall be its own: Ctrl-C reaches it, and it can ask for a password."""
-    worker: int = field(default_factory=os.getpid)
 
-    def argv(self, launcher: str, command: list[str]) -> list[str]:
-        # Arguments are for everybody to read in the list of processes, and the environment may hold secrets.
-        spec = {name: value for name, value in asdict(self).items() if name != "environment"}
-        return [sys.executable, "-I", "-S", launcher, json.dumps(spec), *command]
-
-    def handed_on(self) -> dict[str, str]:
-        """The environment of the launcher itself, which holds that of the command in one variable."""
-        return {ENVIRONMENT: json.dumps(self.environment)}
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
 
 
 def plain_environment(home: str, path: str) -> dict[str, str]:
@@ -111,9 +109,3 @@ def _threads_of(uid: int) -> int:
         except OSError:
             continue
     return count
-
-
-def supervised(command: list[str]) -> list[str]:
-    """The argument vector that runs `command` with nothing changed for it, but nothing of it left behind."""
-    spec = {"supervise": True, "worker": os.getpid(), "unchanged": True}
-    return [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(spec), *command]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-_CHUNK_BYTES = 65_536
+from agent_runtime.toolbox.sandbox.launch import Launch
+from agent_runtime.toolbox.sandbox.starting import Supervised, start_supervised
+from agent_runtime.toolbox.sandbox.streams import CHUNK_BYTES, Streams, pipes
+
+T = TypeVar("T")
+
 _GRACE_SECONDS = 10.0
 FLOOD_BYTES = 64 * 1024 * 1024
 """A command that wrote so much is stopped: reading on would cost the worker a core for nothing."""
@@ -30,34 +34,31 @@ class CommandResult:
 
 
 async def run_process(
-    argv: Sequence[str],
-    *,
-    stdin: bytes | None,
-    timeout_seconds: float,
-    output_limit_bytes: int,
-    environment: Mapping[str, str] | None = None,
+    launch: Launch, *, stdin: bytes | None, timeout_seconds: float, output_limit_bytes: int
 ) -> CommandResult:
-    """Run `argv`, which starts with the launcher as supervisor, until it ends, the time is over or the output floods.
-
-    Stopping the supervisor with SIGTERM takes everything below it along. Raises `OSError` when it cannot be started.
-    """
-    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    given = nothing if stdin is None else pipe
-    process = await spawn(argv, environment or {}, stdin=given, stdout=pipe, stderr=pipe)
+    """Run a command until it ends, its time is over or its output floods. Raises `OSError` when none can be started."""
+    streams = await completed(pipes(with_input=stdin is not None), Streams.close_all)
+    try:
+        process = start_supervised(launch, streams.theirs)
+    except BaseException:
+        streams.close()
+        raise
+    finally:
+        streams.started()
     stdout, stderr = _Tail(output_limit_bytes), _Tail(output_limit_bytes)
     timed_out = flooded = False
     try:
         async with asyncio.timeout(timeout_seconds):
-            await _exchange(process, stdin, stdout, stderr)
+            await _exchange(process, streams, stdin, stdout, stderr)
     except TimeoutError:
         timed_out = True
     except _Flood:
         flooded = True
     finally:
-        await to_the_end(end_process(process))
-    code = process.returncode if process.returncode is not None else -signal.SIGKILL
+        await to_the_end(_end(process, streams))
+    code = await process.wait()
     return CommandResult(
-        exit_code=code if code >= 0 else 128 - code,
+        exit_code=code,
         stdout=stdout.text(),
         stderr=stderr.text(),
         timed_out=timed_out,
@@ -84,7 +85,7 @@ class _Tail:
         room = self._half - len(self._head)
         self._head += chunk[:room]
         self._end += chunk[max(room, 0) :]
-        if len(self._end) > self._half + _CHUNK_BYTES:
+        if len(self._end) > self._half + CHUNK_BYTES:
             del self._end[: -self._half]
         if self._seen > FLOOD_BYTES:
             raise _Flood
@@ -100,39 +101,21 @@ class _Tail:
         return f"{head}\n[... {self.left_out} bytes left out ...]\n{end}"
 
 
-async def spawn(
-    argv: Sequence[str], environment: Mapping[str, str], *, stdin: int, stdout: int, stderr: int
-) -> asyncio.subprocess.Process:
-    """Start a supervisor. Cancelled meanwhile, it is ended in order first."""
-    starting = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(
-            *argv, stdin=stdin, stdout=stdout, stderr=stderr, env=dict(environment), start_new_session=True
-        )
-    )
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        # The process may be there already.
-        with suppress(OSError):
-            await to_the_end(end_process(await starting))
-        raise
-
-
-async def _exchange(process: asyncio.subprocess.Process, stdin: bytes | None, stdout: _Tail, stderr: _Tail) -> None:
+async def _exchange(process: Supervised, streams: Streams, stdin: bytes | None, stdout: _Tail, stderr: _Tail) -> None:
+    assert streams.errors is not None
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_read(process.stdout, stdout))
-            group.create_task(_read(process.stderr, stderr))
-            if process.stdin is not None:
-                group.create_task(_feed(process.stdin, stdin or b""))
+            group.create_task(_read(streams.output, stdout))
+            group.create_task(_read(streams.errors, stderr))
+            if streams.input is not None:
+                group.create_task(_feed(streams.input, stdin or b""))
             await process.wait()
     except* _Flood:
         raise _Flood from None
 
 
-async def _read(stream: asyncio.StreamReader | None, into: _Tail) -> None:
-    assert stream is not None
-    while chunk := await stream.read(_CHUNK_BYTES):
+async def _read(stream: asyncio.StreamReader, into: _Tail) -> None:
+    while chunk := await stream.read(CHUNK_BYTES):
         into.add(chunk)
 
 
@@ -146,23 +129,39 @@ async def _feed(stream: asyncio.StreamWriter, content: bytes) -> None:
         await stream.wait_closed()
 
 
-async def end_process(process: asyncio.subprocess.Process) -> None:
-    """End a supervisor, and with it everything below it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is None:
-            # The group, because a command just forked may not have made its own session yet.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-        # Everything that was started holds the pipes; their end is the proof that it is gone.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE_SECONDS):
-                await asyncio.gather(process.wait(), _drain(process.stdout), _drain(process.stderr))
-                return
+async def _end(process: Supervised, streams: Streams) -> None:
+    try:
+        await end_process(process)
+    finally:
+        streams.close()
 
 
-async def _drain(stream: asyncio.StreamReader | None) -> None:
-    while stream is not None and await stream.read(_CHUNK_BYTES):
-        pass
+async def end_process(process: Supervised) -> None:
+    """End a command, and everything that it started."""
+    process.stop()
+    try:
+        async with asyncio.timeout(_GRACE_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        # A supervisor that hangs in the kernel; it hears of it when it can.
+        process.abandon()
+
+
+async def completed(work: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[None]]) -> T:
+    """What `work` makes. Cancelled meanwhile, it is finished and undone first, since nobody would know of it."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await to_the_end(_undone(task, undo))
+        raise
+
+
+async def _undone(task: asyncio.Task[T], undo: Callable[[T], Awaitable[None]]) -> None:
+    # What failed has made nothing.
+    await asyncio.wait([task])
+    if not task.cancelled() and task.exception() is None:
+        await undo(task.result())
 
 
 async def to_the_end(work: Awaitable[None]) -> None:

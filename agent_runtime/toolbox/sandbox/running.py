@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
-import signal
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
-from pathlib import Path
+from contextlib import AsyncExitStack
 
-from agent_runtime.toolbox.sandbox.processes import end_process, spawn, to_the_end
+from agent_runtime.toolbox.sandbox.launch import Launch
+from agent_runtime.toolbox.sandbox.processes import end_process, to_the_end
+from agent_runtime.toolbox.sandbox.starting import Supervised, start_supervised
 from agent_runtime.toolbox.sandbox.streams import CHUNK_BYTES, Streams, pipes, set_size, terminal
 
 ERRORS_LIMIT_BYTES = 64 * 1024
@@ -24,9 +22,11 @@ class Running:
     kept in `errors`. One reader at a time. What is not read holds the command back.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, streams: Streams) -> None:
+    def __init__(self, process: Supervised, streams: Streams) -> None:
         self._process = process
         self._streams = streams
+        assert streams.input is not None
+        self._input = streams.input
         self._walls = AsyncExitStack()
         self._errors = bytearray()
         self._reading_errors = asyncio.create_task(self._keep_errors())
@@ -35,8 +35,12 @@ class Running:
     @property
     def exit_code(self) -> int | None:
         """None while it runs; 128 + signal when a signal ended it."""
-        code = self._process.returncode
-        return code if code is None or code >= 0 else 128 - code
+        return self._process.exit_code
+
+    @property
+    def terminal(self) -> int | None:
+        """The worker's end of its terminal, whose settings and foreground can be asked for; None on pipes."""
+        return self._streams.terminal
 
     @property
     def errors(self) -> str:
@@ -56,41 +60,34 @@ class Running:
     async def write(self, content: bytes) -> None:
         """Give it input, and wait until it is taken. Raises `BrokenPipeError` when it reads no more."""
         try:
-            if self._streams.input.is_closing():
+            if self._input.is_closing():
                 raise ConnectionResetError
-            self._streams.input.write(content)
-            await self._streams.input.drain()
+            self._input.write(content)
+            await self._input.drain()
         except OSError as error:
             raise BrokenPipeError(errno.EPIPE, "the command reads no more") from error
 
     def close_input(self) -> None:
         """The end of its input, on pipes; on a terminal that is the character `\\x04` at the start of a line."""
         if self._streams.terminal is None:
-            self._streams.input.close()
+            self._input.close()
 
     async def resize(self, columns: int, rows: int) -> None:
         """Change the size of its terminal, in characters; without one nothing happens."""
-        if self._streams.terminal is not None and not self._streams.input.is_closing():
+        if self._streams.terminal is not None and not self._input.is_closing():
             set_size(self._streams.terminal, columns, rows)
 
     def signal(self, number: int) -> None:
         """Send a signal to the command itself, not to what it started. One that is gone hears nothing."""
-        pid = _command_below(self._process.pid) if self._process.returncode is None else None
-        if pid is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+        self._process.signal(number)
 
     def kill(self) -> None:
         """End it with everything that it started; `wait` tells when that is done."""
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGTERM)
+        self._process.stop()
 
     async def wait(self) -> int:
         """Its exit code, once it and everything that it started are gone."""
-        await self._process.wait()
-        assert self.exit_code is not None
-        return self.exit_code
+        return await self._process.wait()
 
     async def close(self) -> None:
         """End it, and give back all that it held. A second call waits for the first."""
@@ -117,32 +114,13 @@ class Running:
             del self._errors[:-ERRORS_LIMIT_BYTES]
 
 
-async def start_process(argv: Sequence[str], environment: Mapping[str, str], *, pty: bool) -> Running:
-    """Start `argv`, which begins with the launcher as supervisor. Raises `OSError` when it cannot be started."""
-    streams = await (terminal(COLUMNS, ROWS) if pty else pipes())
+async def start_process(launch: Launch) -> Running:
+    """Start a command. Raises `OSError` when it cannot be started."""
+    streams = await (terminal(COLUMNS, ROWS) if launch.terminal else pipes())
     try:
-        input_, output, errors = streams.theirs
-        process = await spawn(argv, environment, stdin=input_, stdout=output, stderr=errors)
+        return Running(start_supervised(launch, streams.theirs), streams)
     except BaseException:
         streams.close()
         raise
     finally:
         streams.started()
-    return Running(process, streams)
-
-
-def _command_below(supervisor: int) -> int | None:
-    """The command's process, of those below its supervisor: past the two of bubblewrap, where there are any."""
-    pid = supervisor
-    while children := _text(f"/proc/{pid}/task/{pid}/children").split():
-        pid = int(children[0])
-        if _text(f"/proc/{pid}/comm").strip() != "bwrap":
-            return pid
-    return None
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(errors="replace")
-    except OSError:
-        return ""

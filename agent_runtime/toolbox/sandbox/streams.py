@@ -19,7 +19,7 @@ class Streams:
     """The worker's ends, and those that the command is started with, which the worker then closes."""
 
     output: asyncio.StreamReader
-    input: asyncio.StreamWriter
+    input: asyncio.StreamWriter | None
     errors: asyncio.StreamReader | None
     """None on a terminal: there they come with the output."""
     terminal: int | None
@@ -32,20 +32,30 @@ class Streams:
         for descriptor in set(self.theirs):
             os.close(descriptor)
 
+    async def close_all(self) -> None:
+        """Close both sides' ends, where no command was started."""
+        self.started()
+        self.close()
+
     def close(self) -> None:
         """Close the worker's ends; who waits for output meets its end."""
         for transport in self._open:
             transport.close()
 
 
-async def pipes() -> Streams:
-    """A pipe for each of input, output and errors."""
-    (their_input, our_input), (our_output, their_output), (our_errors, their_errors) = os.pipe(), os.pipe(), os.pipe()
+async def pipes(*, with_input: bool = True) -> Streams:
+    """A pipe for each of input, output and errors. Without `with_input` the input is empty."""
+    (our_output, their_output), (our_errors, their_errors) = os.pipe(), os.pipe()
     output, reading = await _reader(our_output)
     errors, reading_errors = await _reader(our_errors)
-    input_, writing = await _writer(our_input)
-    theirs = (their_input, their_output, their_errors)
-    return Streams(output, input_, errors, None, theirs, [reading, reading_errors, writing])
+    transports, input_ = [reading, reading_errors], None
+    if with_input:
+        their_input, our_input = os.pipe()
+        input_, writing = await _writer(our_input)
+        transports.append(writing)
+    else:
+        their_input = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    return Streams(output, input_, errors, None, (their_input, their_output, their_errors), transports)
 
 
 async def terminal(columns: int, rows: int) -> Streams:

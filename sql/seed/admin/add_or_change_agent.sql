@@ -12,6 +12,7 @@ declare
   v_max_tokens integer := null;           -- of one answer: 1 to 1000000
   v_tools_enabled text[] := null;         -- array['file_read', 'file_write']; control tools need no mention
   v_standing_permissions text[] := null;  -- dangerous tools that it may use without asking: array['shell_exec']
+  v_outward_permissions jsonb := null;    -- what a tainted task may send where: '[{"tool": "pay", "destination": "ES91…"}]'
   v_limits jsonb := null;                 -- of each of its tasks: '{"steps": 50, "wall_seconds": 3600}'; '{}' for none
   v_is_public boolean := null;            -- false hides it from everybody
   v_is_active boolean := null;            -- false retires it: conversations stay, new tasks are refused
@@ -61,6 +62,7 @@ begin
       max_tokens = coalesce(v_max_tokens, a.max_tokens),
       tools_enabled = coalesce(v_tools_enabled, a.tools_enabled),
       standing_permissions = coalesce(v_standing_permissions, a.standing_permissions),
+      outward_permissions = coalesce(v_outward_permissions, a.outward_permissions),
       configuration = case
         when v_limits is null then a.configuration
         when v_limits = '{}' then a.configuration - 'limits'
@@ -80,6 +82,7 @@ select
   a.max_tokens,
   a.tools_enabled,
   a.standing_permissions,
+  a.outward_permissions,
   a.configuration -> 'limits' as limits,
   a.is_public,
   a.is_active

@@ -1,6 +1,7 @@
 -- Registers a tool, or changes what is registered of it. For psql and the Supabase SQL editor, as the owner of the tables;
 -- safe to run again. A new tool is disabled until enable_or_forbid_tool.sql enables it, and an agent needs it among its tools.
--- The row governs a tool and tells the model of it; the code that runs it is a file in a worker's tool folder.
+-- The row governs a tool and tells the model of it. What runs is a file of its name in a worker's tool folder, or else what the row
+-- says itself by v_config or v_implementation_code: docs/connect.md has an example of each kind.
 
 do $$
 declare
@@ -11,7 +12,9 @@ declare
   v_category text := 'custom';            -- groups tools on the screen; not 'control'
   v_parameters jsonb := '{"type": "object", "properties": {}, "required": []}';  -- JSON schema of the arguments
   v_implementation_type text := 'python'; -- python, shell, api or mcp
-  v_implementation_code text := null;
+  v_implementation_code text := null;     -- of python: the program, which runs in the sandbox
+  v_config jsonb := null;                 -- of shell, api and mcp: what it runs, asks for or connects to; null: as it is
+  v_tenant text := null;                  -- slug of the tenant whose tool it is; null: the platform's
   v_security_level text := 'moderate';    -- safe, moderate or dangerous
   v_requires_confirmation boolean := true;  -- a person approves each call
   v_approvals_required integer := 1;      -- 1 or 2 people, where a call needs approval: it is asked for, or dangerous
@@ -24,6 +27,7 @@ declare
   --------------------------------------------------------------------------------------------------------------------------
   v_problem text;
   v_schema jsonb;
+  v_tenant_id constant uuid := (select t.id from public.tenants t where t.slug = lower(btrim(v_tenant)));
 begin
   v_name := btrim(coalesce(v_name, ''));
   v_problem := case
@@ -36,6 +40,10 @@ begin
       then 'control tools are part of the loop and cannot be registered'
     when v_implementation_type is null or v_implementation_type not in ('python', 'shell', 'api', 'mcp')
       then format('v_implementation_type %s is not python, shell, api or mcp', v_implementation_type)
+    when jsonb_typeof(v_config) <> 'object' then 'v_config is a JSON object'
+    when v_tenant is not null and v_tenant_id is null then format('there is no tenant %s', v_tenant)
+    when exists (select from public.tools t where t.name = v_name and t.tenant_id is distinct from v_tenant_id)
+      then format('%s is taken: it is a tool of another tenant, or of the platform', v_name)
     when v_security_level is null or v_security_level not in ('safe', 'moderate', 'dangerous')
       then format('v_security_level %s is not safe, moderate or dangerous', v_security_level)
     when v_retry_class is null or v_retry_class not in ('pure', 'idempotent', 'keyed', 'unsafe')
@@ -69,23 +77,24 @@ begin
   insert into public.tools (
     name, display_name, description, category, function_schema, implementation_type, implementation_code, is_enabled,
     requires_confirmation, approvals_required, security_level, retry_class, taints, outward, destination,
-    timeout_seconds, output_limit_bytes
+    timeout_seconds, output_limit_bytes, config, tenant_id
   )
   values (
     v_name, v_display_name, v_description, v_category, v_schema, v_implementation_type, v_implementation_code, false,
     v_requires_confirmation, v_approvals_required, v_security_level, v_retry_class, v_taints, v_outward,
-    v_destination, v_timeout_seconds, v_output_limit_bytes
+    v_destination, v_timeout_seconds, v_output_limit_bytes, coalesce(v_config, '{}'), v_tenant_id
   )
   on conflict (name) do update
   set (
     display_name, description, category, function_schema, implementation_type, implementation_code,
     requires_confirmation, approvals_required, security_level, retry_class, taints, outward, destination,
-    timeout_seconds, output_limit_bytes
+    timeout_seconds, output_limit_bytes, config
   ) = (
     excluded.display_name, excluded.description, excluded.category, excluded.function_schema, excluded.implementation_type,
     excluded.implementation_code, excluded.requires_confirmation, excluded.approvals_required, excluded.security_level,
     excluded.retry_class,
-    excluded.taints, excluded.outward, excluded.destination, excluded.timeout_seconds, excluded.output_limit_bytes
+    excluded.taints, excluded.outward, excluded.destination, excluded.timeout_seconds, excluded.output_limit_bytes,
+    coalesce(v_config, tools.config)
   );
   raise notice 'tool % is registered', v_name;
 end

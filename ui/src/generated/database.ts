@@ -20,6 +20,8 @@ export type Database = {
           /** A model of the model server, or 'default' for the configuration's default_model. */
           model_name: string
           name: string
+          /** What a tainted task may send where without asking: [{"tool", "destination", "bound"}]. An admin's to give. */
+          outward_permissions: Json
           /** Dangerous tools that this agent may use without asking; a tool with requires_confirmation asks all the same. */
           standing_permissions: string[]
           system_prompt: string
@@ -41,6 +43,7 @@ export type Database = {
           memory_limit?: number
           model_name: string
           name: string
+          outward_permissions?: Json
           standing_permissions?: string[]
           system_prompt: string
           temperature?: number
@@ -61,6 +64,7 @@ export type Database = {
           memory_limit?: number
           model_name?: string
           name?: string
+          outward_permissions?: Json
           standing_permissions?: string[]
           system_prompt?: string
           temperature?: number
@@ -528,7 +532,7 @@ export type Database = {
           last_release: string | null
           lease_expires_at: string | null
           lease_token: string | null
-          /** steps, tool_calls, wall_seconds, model_tokens, output_tokens, output_bytes; the tightest of the tenant's, the agent's and these holds. */
+          /** steps, tool_calls, wall_seconds, model_tokens, output_tokens, output_bytes, child_tasks, child_tasks_at_once, child_depth; the tightest of the tenant's, the agent's and these holds. */
           limits: Json
           max_attempts: number
           parent_task_id: string | null
@@ -538,20 +542,29 @@ export type Database = {
           priority: number
           progress_percentage: number
           result: Json | null
+          /** JSON schema of the result that task_complete has to give. */
+          result_schema: Json | null
           /** How often in a row it was given back because a service stayed away; a recorded turn sets it to 0. */
           retries: number
-          /** Not claimable before this time; cleared when it comes. */
+          /** Not claimable before this time; of a task that waits for children, until when it waits. Cleared when it comes. */
           run_after: string | null
           /** Title and description for full-text search, in Spanish and English. */
           search: string | null
+          /** The call of spawn_tasks whose child it is, also where the item was tried again. */
+          spawn_id: string | null
+          /** Which item of that call it works on, from 1; the newest task of an item is the one that counts. */
+          spawn_item: number | null
           started_at: string | null
           status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          /** What it has read from outside: [{"source", "tool", "step"}], the first 50; an uploaded file has neither tool nor step. */
+          taint_sources: Json
+          /** It has read something from outside, or from one that has; never unset. */
           tainted: boolean
           tenant_id: string
           title: string
           total_phases: number
           updated_at: string
-          /** steps, tool_calls, prompt_tokens, output_tokens, model_seconds, tool_seconds, output_bytes. Sums of audited rows, not audited again. */
+          /** steps, tool_calls, prompt_tokens, output_tokens, model_seconds, tool_seconds, output_bytes; children: the same of its children. Sums of audited rows, not audited again. */
           usage: Json
           user_id: string
           wait_reason: 'answer' | 'approval' | 'doubt' | 'children' | 'schedule' | null
@@ -582,11 +595,15 @@ export type Database = {
           priority?: number
           progress_percentage?: number
           result?: Json | null
+          result_schema?: Json | null
           retries?: number
           run_after?: string | null
           search?: string | null
+          spawn_id?: string | null
+          spawn_item?: number | null
           started_at?: string | null
           status?: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          taint_sources?: Json
           tainted?: boolean
           tenant_id?: string
           title: string
@@ -622,11 +639,15 @@ export type Database = {
           priority?: number
           progress_percentage?: number
           result?: Json | null
+          result_schema?: Json | null
           retries?: number
           run_after?: string | null
           search?: string | null
+          spawn_id?: string | null
+          spawn_item?: number | null
           started_at?: string | null
           status?: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+          taint_sources?: Json
           tainted?: boolean
           tenant_id?: string
           title?: string
@@ -657,6 +678,13 @@ export type Database = {
             columns: ['parent_task_id']
             isOneToOne: false
             referencedRelation: 'tasks'
+            referencedColumns: ['id']
+          },
+          {
+            foreignKeyName: 'tasks_spawn_id_fkey'
+            columns: ['spawn_id']
+            isOneToOne: false
+            referencedRelation: 'tool_executions'
             referencedColumns: ['id']
           },
           {
@@ -710,6 +738,8 @@ export type Database = {
           decision_reason: string | null
           error_message: string | null
           execution_time_ms: number | null
+          /** Why it needs a person though its tool does not: {"destinations", "sources"}. It goes out of the machine from a tainted task. */
+          gate: Json | null
           id: string
           /** SHA-256, in hex, of input_parameters as jsonb prints it. */
           input_digest: string
@@ -778,6 +808,8 @@ export type Database = {
           config: Json
           created_at: string
           description: string
+          /** Where an outward call goes: names of the arguments that say so, parted by commas, or = and a text where it is always the same. */
+          destination: string | null
           display_name: string
           function_schema: Json
           id: string
@@ -945,6 +977,10 @@ export type Database = {
           agent_name: string | null
           approvals_waiting: number | null
           cancel_requested_at: string | null
+          children_completed: number | null
+          /** Items of its calls of spawn_tasks; children_completed: those with a result; children_waiting: tasks of these that wait for a person. */
+          children_count: number | null
+          children_waiting: number | null
           completed_at: string | null
           conversation_id: string
           created_at: string
@@ -955,12 +991,15 @@ export type Database = {
           id: string
           is_mine: boolean | null
           owner_name: string | null
+          parent_task_id: string | null
           pause_requested_at: string | null
           phase_title: string | null
           priority: number
           progress_percentage: number
-          /** Not claimable before this time; cleared when it comes. */
+          /** Not claimable before this time; of a task that waits for children, until when it waits. Cleared when it comes. */
           run_after: string | null
+          /** Which item of that call it works on, from 1; the newest task of an item is the one that counts. */
+          spawn_item: number | null
           started_at: string | null
           status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
           tenant_id: string
@@ -1003,17 +1042,25 @@ export type Database = {
           decisions: Json | null
           display_name: string
           function_schema: Json
+          /** Why it needs a person though its tool does not: {"destinations", "sources"}. It goes out of the machine from a tainted task. */
+          gate: Json | null
           id: string
           /** SHA-256, in hex, of input_parameters as jsonb prints it. */
           input_digest: string
           is_mine: boolean | null
           /** What the model asked for, where a person edited it before approving. */
           original_arguments: Json | null
+          /** It sends data off the machine, spends, deletes or messages. */
+          outward: boolean
           owner_name: string | null
           security_level: 'safe' | 'moderate' | 'dangerous'
           status:
             'pending' | 'awaiting_approval' | 'running' | 'completed' | 'failed' | 'denied' | 'in_doubt' | 'cancelled'
           step: number
+          /** What it has read from outside: [{"source", "tool", "step"}], the first 50; an uploaded file has neither tool nor step. */
+          taint_sources: Json
+          /** It has read something from outside, or from one that has; never unset. */
+          tainted: boolean
           task_id: string
           task_status: 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
           task_title: string
@@ -1074,7 +1121,7 @@ export type Database = {
         }
         Returns: Database['public']['Tables']['tasks']['Row']
       }
-      /** A copy, of the person's own, of an agent that the person sees: in the own tenant, not shared, without the standing permissions unless an admin copies an agent of the same tenant. */
+      /** A copy, of the person's own, of an agent that the person sees: in the own tenant, not shared, without its permissions unless an admin copies an agent of the same tenant. */
       clone_agent: {
         Args: {
           p_agent: string
@@ -1146,7 +1193,7 @@ export type Database = {
           created_at: string
         }[]
       }
-      /** An operator puts a copy of an agent, without its standing permissions, into the catalogue, where everybody can use it. */
+      /** An operator puts a copy of an agent, without its permissions, into the catalogue, where everybody can use it. */
       publish_agent: {
         Args: {
           p_agent: string
@@ -1174,6 +1221,15 @@ export type Database = {
           p_task: string
         }
         Returns: Database['public']['Tables']['tasks']['Row']
+      }
+      /** Tries failed and cancelled items of a call of spawn_tasks again, all or those named, each as a new task; how many. p_spawn numbers the task's calls from 1; the last one if left out. Security definer, since it makes tasks; it lets only the task's owner do so. */
+      retry_children: {
+        Args: {
+          p_task: string
+          p_spawn?: number | null
+          p_items?: number[] | null
+        }
+        Returns: number
       }
       /** An admin takes an invitation back that nobody has accepted yet. */
       revoke_invitation: {
@@ -1220,6 +1276,14 @@ export type Database = {
           p_value: Json
         }
         Returns: Database['public']['Tables']['system_config']['Row']
+      }
+      /** An operator says which hosts of private networks the tools of a tenant may reach, all of them: ["wiki.internal:8080"]; [] for none. It holds from the next claim of each task on. */
+      set_tenant_allow_hosts: {
+        Args: {
+          p_tenant: string
+          p_hosts: Json
+        }
+        Returns: Database['public']['Tables']['tenants']['Row']
       }
       /** An operator sets the limits of a tenant, all that hold: {"steps": 50}; {} for none. Its tasks heed them from their next claim at the latest. */
       set_tenant_limits: {

@@ -74,6 +74,8 @@ export interface ExecutionMoved {
   error_message?: string
   /** So many people must approve it; none where nobody is asked. */
   approvals_needed?: number
+  /** It would go out of a task that has read something from outside; `gate` of its row says where to, and what. */
+  gated?: boolean
 }
 
 /** A person decided about a tool call. */

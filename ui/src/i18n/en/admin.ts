@@ -104,6 +104,9 @@ export const admin = {
       model_tokens: 'Tokens in all',
       output_tokens: 'Tokens written',
       output_bytes: 'Output',
+      child_tasks: 'Spawned tasks',
+      child_tasks_at_once: 'Spawned at once',
+      child_depth: 'Depth',
     },
     units: {
       steps: 'turns of the model',
@@ -112,6 +115,9 @@ export const admin = {
       model_tokens: 'read and written by the model',
       output_tokens: 'written by the model',
       output_bytes: 'bytes: words, results and files',
+      child_tasks: 'tasks that a task may give away, with those tried again',
+      child_tasks_at_once: 'of these, how many may run at a time',
+      child_depth: 'levels of tasks below one that a person submitted',
     },
   },
   tools: {

@@ -22,6 +22,14 @@ export const approvals = {
   asked: 'Asked',
   why: 'Why, in the words of the agent',
   noWhy: 'The agent gave no reason.',
+  reach: {
+    title: 'This task has read something from outside, and this call goes out.',
+    read: 'It has read, and may be doing what stands there:',
+    something: 'something from outside',
+    wants: 'This call would reach:',
+    more_one: 'and {{count}} more',
+    more_other: 'and {{count}} more',
+  },
   arguments: 'What would run',
   argumentsRan: 'The arguments',
   inexact:

@@ -111,6 +111,9 @@ export const admin: Same<typeof english> = {
       model_tokens: 'Tokens en total',
       output_tokens: 'Tokens escritos',
       output_bytes: 'Salida',
+      child_tasks: 'Tareas repartidas',
+      child_tasks_at_once: 'Repartidas a la vez',
+      child_depth: 'Niveles',
     },
     units: {
       steps: 'turnos del modelo',
@@ -119,6 +122,9 @@ export const admin: Same<typeof english> = {
       model_tokens: 'leídos y escritos por el modelo',
       output_tokens: 'escritos por el modelo',
       output_bytes: 'bytes: palabras, resultados y archivos',
+      child_tasks: 'tareas que una tarea puede repartir, con las reintentadas',
+      child_tasks_at_once: 'de ellas, cuántas pueden ejecutarse a la vez',
+      child_depth: 'niveles de tareas por debajo de la enviada por una persona',
     },
   },
   tools: {

@@ -25,6 +25,14 @@ export const approvals: Same<typeof english> = {
   asked: 'Pedida',
   why: 'Por qué, en palabras del agente',
   noWhy: 'El agente no dio ningún motivo.',
+  reach: {
+    title: 'Esta tarea ha leído algo de fuera, y esta llamada sale fuera.',
+    read: 'Ha leído, y quizá hace lo que ahí pone:',
+    something: 'algo de fuera',
+    wants: 'Esta llamada llegaría a:',
+    more_one: 'y {{count}} más',
+    more_other: 'y {{count}} más',
+  },
   arguments: 'Lo que se ejecutaría',
   argumentsRan: 'Los argumentos',
   inexact:

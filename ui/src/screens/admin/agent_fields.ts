@@ -25,7 +25,17 @@ export interface AgentRow {
 /** What of an agent is edited, as columns. */
 export type AgentColumns = Omit<AgentRow, 'id' | 'created_by' | 'tenant_id' | 'updated_at'>
 
-export const LIMITS = ['steps', 'tool_calls', 'wall_seconds', 'model_tokens', 'output_tokens', 'output_bytes'] as const
+export const LIMITS = [
+  'steps',
+  'tool_calls',
+  'wall_seconds',
+  'model_tokens',
+  'output_tokens',
+  'output_bytes',
+  'child_tasks',
+  'child_tasks_at_once',
+  'child_depth',
+] as const
 const NUMBERS = ['temperature', 'max_tokens', 'memory_limit'] as const
 
 /** The same as a person types it: numbers are texts, limits have fields of their own, what else is configured is JSON. */

@@ -17,6 +17,12 @@ export interface Decision {
   counts: boolean
 }
 
+/** Why a call needs a person though its tool does not: it goes out of a task that has read something from outside. */
+export interface Gate {
+  destinations: string[]
+  sources: { source: string; tool?: string; step?: number }[]
+}
+
 /** A tool call that a person decides about or has decided about. */
 export interface Call {
   id: string
@@ -45,6 +51,11 @@ export interface Call {
   approved_by_me: boolean
   decisions: Decision[]
   error_message: string | null
+  gate: Gate | null
+  /** Of the tool, and of the task by now: it may have read something since the call was made. */
+  outward: boolean
+  tainted: boolean
+  taint_sources: Gate['sources']
   /** Whether this person may decide; others see it, too. */
   waits_for_me: boolean
 }
@@ -129,7 +140,7 @@ export function useCall(id: string) {
 }
 
 const COLUMNS = `id, status, task_id, step, input_parameters, arguments_text:input_parameters::text, original_parameters, input_digest, error_message, approval_expires_at,
-  approvals_needed, tools(name, display_name, security_level, function_schema), tasks!tool_executions_task_id_fkey(title, status, user_id),
+  approvals_needed, gate, tools(name, display_name, security_level, function_schema), tasks!tool_executions_task_id_fkey(title, status, user_id),
   messages(content, created_at), execution_decisions(id, user_id, verdict, reason, created_at, input_digest)`
 
 interface ExecutionRow {
@@ -144,6 +155,7 @@ interface ExecutionRow {
   error_message: string | null
   approval_expires_at: string | null
   approvals_needed: number
+  gate: Gate | null
   tools: Pick<Call, 'display_name' | 'security_level' | 'function_schema'> & { name: string }
   tasks: { title: string; status: string; user_id: string }
   messages: { content: string; created_at: string } | null
@@ -198,6 +210,10 @@ async function decidedCall(supabase: Supabase, id: string, me: string | undefine
     approved_by_me: approvers.has(me ?? null),
     decisions,
     error_message: row.error_message,
+    gate: row.gate,
+    outward: false,
+    tainted: false,
+    taint_sources: [],
     waits_for_me: false,
   }
 }

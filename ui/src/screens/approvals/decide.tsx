@@ -8,7 +8,7 @@ import { StatusBadge } from '@/kit/status'
 import { Approving } from './approving'
 import { OPEN, useCall, type Call } from './calls'
 import { useKept } from './kept'
-import { Arguments, Decisions, Expiry, SecurityLevel, Why } from './parts'
+import { Arguments, Decisions, Expiry, Reach, SecurityLevel, Why } from './parts'
 import { Settling } from './settling'
 import './decide.css'
 
@@ -47,6 +47,7 @@ function DecideCall({ call, compact }: { call: Call; compact: boolean | undefine
         {!compact && <About call={call} />}
       </header>
       <Outcome call={call} />
+      <Reach call={call} />
       {!compact && <Why text={call.why} />}
       {open && call.waits_for_me ? (
         call.status === 'awaiting_approval' ? (

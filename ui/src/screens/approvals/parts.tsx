@@ -9,6 +9,7 @@ import { Markdown } from '@/kit/markdown'
 import { ExactText, ExactWord } from '@/kit/exact_text'
 import { hiddenCount } from '@/kit/exact'
 import { inexactNumber } from '@/kit/form_draft'
+import { Banner } from '@/kit/states'
 import { Badge } from '@/kit/status'
 import type { Call, Decision } from './calls'
 
@@ -73,6 +74,41 @@ export function Why({ text }: { text: string | null }) {
         <p className="field-hint">{t('noWhy')}</p>
       )}
     </section>
+  )
+}
+
+const MOST_NAMED = 10
+
+/** What the task has read from outside, and where the call would go with it: why a person is asked at all. */
+export function Reach({ call }: { call: Call }) {
+  const { t } = useTranslation('approvals')
+  const now = call.outward && call.tainted ? { destinations: [], sources: call.taint_sources } : null
+  const reach = call.gate ?? now
+  if (!reach) return null
+  const sources = reach.sources.map((one) => one.source)
+  return (
+    <Banner tone="warn">
+      <strong>{t('reach.title')}</strong>
+      <Named label={t('reach.read')} texts={sources.length ? sources : [t('reach.something')]} />
+      {reach.destinations.length > 0 && <Named label={t('reach.wants')} texts={reach.destinations} />}
+    </Banner>
+  )
+}
+
+function Named({ label, texts }: { label: string; texts: string[] }) {
+  const { t } = useTranslation('approvals')
+  return (
+    <span className="decide-reach">
+      {label}
+      <ul>
+        {texts.slice(0, MOST_NAMED).map((text) => (
+          <li key={text}>
+            <ExactWord text={text} />
+          </li>
+        ))}
+        {texts.length > MOST_NAMED && <li>{t('reach.more', { count: texts.length - MOST_NAMED })}</li>}
+      </ul>
+    </span>
   )
 }
 

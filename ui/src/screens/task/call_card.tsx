@@ -1,9 +1,11 @@
 import {
+  ArrowLeftRight,
   Database,
   FilePen,
   FileText,
   FolderOpen,
   Globe,
+  ListTree,
   MessageCircleQuestion,
   PanelRightOpen,
   Search,
@@ -33,9 +35,13 @@ const ICONS = new Map<string, LucideIcon>([
   ['file_list', FolderOpen],
   ['file_find', Search],
   ['web_search', Search],
+  ['web_fetch', Globe],
+  ['http_request', ArrowLeftRight],
   ['browser_navigate', Globe],
   ['db_query', Database],
   ['db_execute', Database],
+  ['spawn_tasks', ListTree],
+  ['retry_tasks', ListTree],
   ['message_ask', MessageCircleQuestion],
 ])
 

@@ -19,13 +19,14 @@ export interface TaskRow {
   result: { answer?: unknown; files?: unknown } | null
   error_message: string | null
   limits: Record<string, number>
-  usage: Record<string, number>
+  usage: Record<string, unknown>
+  parent_task_id: string | null
   agents: { name: string; is_active: boolean; configuration: { limits?: Record<string, number> } | null } | null
 }
 
 const COLUMNS =
   'id, title, status, user_id, conversation_id, agent_id, created_at, completed_at, claimed_at, active_seconds, result,' +
-  ' error_message, limits, usage, agents(name, is_active, configuration)'
+  ' error_message, limits, usage, parent_task_id, agents(name, is_active, configuration)'
 // While a run writes one event after the other its sums are read again this often at most.
 const SUMS_MS = 2_000
 

@@ -132,6 +132,11 @@ function OneTask({ taskId }: { taskId: string }) {
           onWrite={write}
           onHelp={() => setHelps(true)}
         />
+        {task?.parent_task_id && (
+          <p className="task-parent">
+            <Link href={`/tasks/${task.parent_task_id}`}>{t('parent')}</Link>
+          </p>
+        )}
         {task && !task.agents?.is_active && <Banner tone="info">{t('agentOff')}</Banner>}
         {narrow ? (
           <Tabs

@@ -19,6 +19,8 @@ interface Figures {
   toolSeconds: number
   context: { used: number; all: number | null } | null
   model: string | null
+  /** The same of the tasks that it gave away, by name. */
+  children: ((key: string) => number) | null
 }
 
 function useFigures(timeline: Timeline, task: TaskRow | null): Figures {
@@ -33,6 +35,7 @@ function useFigures(timeline: Timeline, task: TaskRow | null): Figures {
   }, [timeline.entries])
   const turn = useMessageRow(lastTurn)
   const of = (key: string) => Number(task?.usage[key] ?? 0)
+  const children = task?.usage.children as Record<string, number> | undefined
   const atWork =
     (task?.active_seconds ?? 0) +
     (running && task?.claimed_at ? Math.max(0, (now.getTime() - new Date(task.claimed_at).getTime()) / 1000) : 0)
@@ -53,6 +56,7 @@ function useFigures(timeline: Timeline, task: TaskRow | null): Figures {
     toolSeconds: of('tool_seconds'),
     context: prompt ? { used: prompt, all: turn?.metadata.num_ctx ?? null } : null,
     model: turn?.metadata.model ?? null,
+    children: children ? (key) => Number(children[key] ?? 0) : null,
   }
 }
 
@@ -114,6 +118,16 @@ export function UsagePanel({ timeline, task }: { timeline: Timeline; task: TaskR
         <Figure name={t('usage.toolSeconds')} value={duration(figures.toolSeconds)} />
         <Figure name={t('usage.activeSeconds')} value={duration(used.wall_seconds)} />
         <Figure name={t('usage.outputBytes')} value={bytes(used.output_bytes)} />
+        {figures.children && (
+          <>
+            <Figure name={t('usage.childTasks')} value={number(figures.children('tasks'))} />
+            <Figure name={t('usage.childSteps')} value={number(figures.children('steps'))} />
+            <Figure
+              name={t('usage.childTokens')}
+              value={number(figures.children('prompt_tokens') + figures.children('output_tokens'))}
+            />
+          </>
+        )}
         {figures.model && <Figure name={t('usage.model')} value={figures.model} />}
       </dl>
       {context && (

@@ -12,6 +12,8 @@ const KNOWN = [
   'file_list',
   'file_find',
   'web_search',
+  'web_fetch',
+  'http_request',
   'browser_navigate',
   'browser_view',
   'browser_click',
@@ -26,6 +28,8 @@ const KNOWN = [
   'browser_download',
   'db_query',
   'db_execute',
+  'spawn_tasks',
+  'retry_tasks',
   'plan_set',
   'plan_advance',
   'message_notify',
@@ -68,9 +72,14 @@ export function objectOf(
       return of('on')
     case 'browser_wait':
       return of('text') && `“${of('text')}”`
+    case 'http_request':
+      return [of('method') || 'GET', of('url').replace(/^https?:\/\//, '')].join(' ')
+    case 'web_fetch':
     case 'browser_navigate':
     case 'browser_download':
       return of('url').replace(/^https?:\/\//, '')
+    case 'spawn_tasks':
+      return Array.isArray(args?.items) ? t('call.tasks', { count: args.items.length }) : ''
     default:
       return ''
   }
@@ -82,6 +91,7 @@ export function detailOf(tool: string, args: Record<string, unknown> | undefined
   const of = (key: string) => (typeof args[key] === 'string' ? oneLine(args[key], 300) : '')
   if (tool === 'shell_exec') return of('command')
   if (tool === 'db_query' || tool === 'db_execute') return of('sql')
+  if (tool === 'spawn_tasks') return of('instructions')
   return isKnown(tool) ? '' : argumentsText(args)
 }
 

@@ -58,6 +58,17 @@ export function TaskItem({ row, access }: { row: TaskRow; access: Access | undef
           )}
         </p>
         <Waits row={row} access={access} />
+        {row.parent_task_id && (
+          <p className="item-sub">
+            <Link href={`/tasks/${row.parent_task_id}`}>{t('row.partOf')}</Link>
+          </p>
+        )}
+        {!!row.children_count && (
+          <p className="item-sub">
+            <span>{t('row.children', { done: row.children_completed ?? 0, all: row.children_count })}</span>
+            {!!row.children_waiting && <span>{t('row.childrenWait', { count: row.children_waiting })}</span>}
+          </p>
+        )}
         {row.status === 'failed' && row.error_message && <p className="item-error">{row.error_message}</p>}
       </div>
       <p className="item-figures">

@@ -6,7 +6,9 @@ const FileContent = lazy(() => import('./file_content'))
 const FileChange = lazy(() => import('./file_change'))
 const Page = lazy(() => import('./page'))
 const Found = lazy(() => import('./found'))
+const Answered = lazy(() => import('./answered'))
 const Rows = lazy(() => import('./table_rows'))
+const Children = lazy(() => import('./children'))
 const Note = lazy(() => import('./note'))
 export const Anything = lazy(() => import('./anything'))
 
@@ -19,6 +21,8 @@ const BY_TOOL = new Map<string, View>([
   ['file_list', Found],
   ['file_find', Found],
   ['web_search', Found],
+  ['web_fetch', Answered],
+  ['http_request', Answered],
   ['browser_navigate', Page],
   ['browser_view', Page],
   ['browser_click', Page],
@@ -33,6 +37,8 @@ const BY_TOOL = new Map<string, View>([
   ['browser_download', Page],
   ['db_query', Rows],
   ['db_execute', Rows],
+  ['spawn_tasks', Children],
+  ['retry_tasks', Children],
   ['message_ask', Note],
   ['message_notify', Note],
   ['plan_set', Note],

@@ -1,0 +1,1 @@
+"""A Python that stays open between the calls of a run."""

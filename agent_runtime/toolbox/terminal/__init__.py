@@ -1,0 +1,1 @@
+"""Shells that stay open between the calls of a run, each on a terminal of its own."""
