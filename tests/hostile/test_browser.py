@@ -43,6 +43,7 @@ class Hands:
         self.workspace = workspace
         self.config = {"allow_hosts": [site.host, site.other_host, site.secure]} if allowed else {}
         self.registry = Registry.load()
+        self.vision = False
 
     async def call(self, tool: str, limit_seconds: float = 60, **arguments: Any) -> Outcome:
         """What `browser_<tool>` gave."""
@@ -56,6 +57,7 @@ class Hands:
             timeout_seconds=limit_seconds,
             output_limit_bytes=found.output_limit_bytes,
             config=self.config,
+            vision=self.vision,
             sessions=self.sessions,
             file_limit_bytes=LIMIT_BYTES,
         )
@@ -352,6 +354,11 @@ async def test_a_picture_of_the_page_is_a_file(hands: Hands) -> None:
         path = f"screenshots/page{'-2' if n == 2 else ''}.jpg"
         assert outcome.data["picture"] == path
         assert hands.workspace.read_bytes(path).startswith(b"\xff\xd8\xff")
+    # A model that sees gets one with each view.
+    hands.vision = True
+    seen = await hands.call("view")
+    hands.vision = False
+    assert seen.data["picture"] == "screenshots/page-3.jpg"
 
 
 async def test_a_page_that_hangs_and_one_that_crashes_are_closed_and_told(hands: Hands) -> None:
