@@ -233,7 +233,7 @@ async def test_windows_become_the_current_tab(hands: Hands) -> None:
     assert f"tab: 2 of 2; the others: 1 http://{hands.site.host}/windows" in opened
     assert "title: Windows" in (await hands.call("tabs", tab=1)).content
     seen = await hands.until("title: Closes", await hands.act("click", seen, 'button "Closes"'))
-    closed = await hands.until("title: Windows", await hands.act("click", seen, 'button "Close me"'))
+    closed = await hands.until("title: Next", await hands.act("click", seen, 'button "Close me"'))
     assert "note: the tab closed itself; the tab before it is the current one" in closed
     assert "there is no tab 7; there are 2" in (await hands.call("tabs", tab=7)).content
     await hands.call("tabs", tab=1)
@@ -299,8 +299,8 @@ async def test_long_late_and_huge_pages(hands: Hands) -> None:
     assert len(huge.content.encode()) < 32_768
     assert "part: 1 of " in huge.content
     assert huge.data["elements"] < 6_000
-    last = await hands.call("view", part=huge.data["parts"])
-    assert "too large to be shown whole" in last.content
+    assert "too large to be shown whole" in huge.content
+    assert "part: 2 of " in (await hands.call("view", part=2)).content
     assert "there is no part 999" in (await hands.call("view", part=999)).content
     assert "bottom" in await hands.open("/deep")
 
@@ -368,7 +368,7 @@ async def test_a_page_that_hangs_and_one_that_crashes_are_closed_and_told(hands:
     await hands.open("/next")
     for process in processes().values():
         with suppress(psutil.NoSuchProcess):
-            if "--type=renderer" in process.cmdline():
+            if "--type=renderer" in " ".join(process.cmdline()):
                 process.send_signal(signal.SIGKILL)
     crashed = await hands.call("wait", seconds=0.5)
     assert await hands.until("the page crashed", crashed.content)

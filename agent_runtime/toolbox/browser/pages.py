@@ -146,7 +146,11 @@ async def download(stage: Stage, page: Page, request: dict[str, Any]) -> dict[st
     stage.downloads.begun.clear()
     trouble = await fetch_as_file(stage.tabs, page, url, stage.downloads, stage.left(2))
     if trouble:
-        raise CannotOpen(f"{url} cannot be downloaded: {stage.refusal(url) or trouble}")
+        # To what it was led on, if that is what was refused: by the proxy, which then answers in the server's place.
+        refused = (
+            next(reversed(stage.proxy.refusals.values()), None) if "403" in trouble or "broke" in trouble else None
+        )
+        raise CannotOpen(f"{url} cannot be downloaded: {stage.refusal(url) or refused or trouble}")
     await stage.downloads.finish(stage.left(1))
     return {"is_without_view": True}
 
