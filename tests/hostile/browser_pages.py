@@ -36,8 +36,8 @@ PAGES = {
         <style>label input[type=checkbox] { position: absolute; opacity: 0; width: 0; height: 0 }</style>
         <label style=cursor:pointer><input type=checkbox name=agrees> <b>I agree</b></label>
         <textarea name=words>hi</textarea><input type=file name=paper hidden>
-        <button type=button onclick="this.form.paper.click()">Choose a paper</button><button type=button disabled>Later</button>
-        <button>Send</button></form>""",
+        <button type=button onclick="this.form.paper.click()">Choose a paper</button>
+        <button type=button disabled>Later</button><button>Send</button></form>""",
     "/frames": """<title>Frames</title><p>above</p><iframe src="http://localhost:PORT/inner" height=100></iframe>
         <iframe srcdoc="<button onclick='parent.document.title = `pressed`'>Inside</button>" height=60></iframe>
         <p>below""",
