@@ -234,7 +234,7 @@ async def test_windows_become_the_current_tab(hands: Hands) -> None:
     assert "title: Windows" in (await hands.call("tabs", tab=1)).content
     seen = await hands.until("title: Closes", await hands.act("click", seen, 'button "Closes"'))
     closed = await hands.until("title: Next", await hands.act("click", seen, 'button "Close me"'))
-    assert "note: the tab closed itself; the tab before it is the current one" in closed
+    assert "note: the tab closed itself; the newest of the others is the current one" in closed
     assert "there is no tab 7; there are 2" in (await hands.call("tabs", tab=7)).content
     await hands.call("tabs", tab=1)
     flooded = await hands.call("click", element=number(seen := (await hands.call("view")).content, 'button "Flood"'),

@@ -147,9 +147,8 @@ async def download(stage: Stage, page: Page, request: dict[str, Any]) -> dict[st
     trouble = await fetch_as_file(stage.tabs, page, url, stage.downloads, stage.left(2))
     if trouble:
         # To what it was led on, if that is what was refused: by the proxy, which then answers in the server's place.
-        refused = (
-            next(reversed(stage.proxy.refusals.values()), None) if "403" in trouble or "broke" in trouble else None
-        )
+        is_proxys = "403" in trouble or "broke" in trouble
+        refused = next(reversed(stage.proxy.refusals.values()), None) if is_proxys else None
         raise CannotOpen(f"{url} cannot be downloaded: {stage.refusal(url) or refused or trouble}")
     await stage.downloads.finish(stage.left(1))
     return {"is_without_view": True}
