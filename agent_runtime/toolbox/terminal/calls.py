@@ -35,9 +35,7 @@ def find(context: ToolContext, name: str) -> TerminalSession:
     raise ToolRefused(f"there is no session {name!r}; open are: {there}. shell_exec with a session name opens one")
 
 
-async def find_or_open(
-    context: ToolContext, name: str, environment: dict[str, str]
-) -> tuple[TerminalSession, str]:
+async def find_or_open(context: ToolContext, name: str, environment: dict[str, str]) -> tuple[TerminalSession, str]:
     """The session of that name, opened where there is none, and what the model should know about that."""
     session = context.sessions.find(_PREFIX + name, TerminalSession)
     note = ""
