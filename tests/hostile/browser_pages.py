@@ -34,16 +34,18 @@ PAGES = {
         <select name=size><option>S<option selected>M<option value=l>L</select>
         <select name=tags multiple><option>red<option>blue<option>green</select>
         <style>label input[type=checkbox] { position: absolute; opacity: 0; width: 0; height: 0 }</style>
-        <label style=cursor:pointer><input type=checkbox name=agrees> <b>I agree</b></label><textarea name=words>hi</textarea><input type=file name=paper hidden>
-        <button type=button onclick="this.form.paper.click()">Choose a paper</button><button disabled>Later</button>
-        <button>Send</button></form>""",
+        <label style=cursor:pointer><input type=checkbox name=agrees> <b>I agree</b></label>
+        <textarea name=words>hi</textarea><input type=file name=paper hidden>
+        <button type=button onclick="this.form.paper.click()">Choose a paper</button>
+        <button type=button disabled>Later</button><button>Send</button></form>""",
     "/frames": """<title>Frames</title><p>above</p><iframe src="http://localhost:PORT/inner" height=100></iframe>
         <iframe srcdoc="<button onclick='parent.document.title = `pressed`'>Inside</button>" height=60></iframe>
         <p>below""",
     "/inner": "<button onclick=\"this.textContent = 'paid'\">Pay</button>",
     "/list": """<title>List</title><button id=b>Cancel</button><script>
-        setTimeout(() => {}, 0); const swap = () => document.getElementById('b').textContent = 'Delete all'</script>
-        <p><button onclick="swap()">Swap</button><button onclick="setTimeout(swap, 900)">Swap later</button><button onclick="this.remove()">Vanish</button>""",
+        const swap = () => document.getElementById('b').textContent = 'Delete all'
+        const go = new Image(); go.onload = () => { swap(); new Image().src = '/swapped' }; go.src = '/go'</script>
+        <p><button onclick="swap()">Swap</button><button onclick="this.remove()">Vanish</button>""",
     "/dialogs": """<title>Dialogs</title><p id=said>nothing</p><script>
         const say = (word) => document.getElementById('said').textContent = word
         </script><button onclick="alert('Hi\\nthere')">Alert</button>
@@ -52,12 +54,12 @@ PAGES = {
         <button onclick="onbeforeunload = (event) => { event.preventDefault(); return 'x' }">Hold</button>
         <button onclick="for (;;) alert('storm')">Storm</button><a href=/next>away</a>""",
     "/windows": """<title>Windows</title><a href=/next target=_blank>new tab</a>
-        <button onclick="for (let n = 0; n < 40; n++) open('/next')">Flood</button>
-        <button onclick="open('/closes')">Closes</button>""",
-    "/closes": "<title>Closes</title><button onclick='close()'>Close me</button>",
+        <button onclick="for (let n = 0; n < 40; n++) window.open('/next')">Flood</button>
+        <button onclick="window.open('/closes')">Closes</button>""",
+    "/closes": "<title>Closes</title><button onclick='window.close()'>Close me</button>",
     "/files": """<title>Files</title><a href=/file>a file</a><a href="/picture">a picture</a>
         <button onclick="const a = document.createElement('a'); a.download = 'made.txt';
-            a.href = URL.createObjectURL(new Blob(['made here'])); a.click()">Make</button>
+            a.href = window.URL.createObjectURL(new Blob(['made here'])); a.click()">Make</button>
         <a href=/endless-file>endless</a>""",
     "/long": """<title>Long</title><div id=all></div><script>let n = 0
         const more = () => { for (let i = 0; i < 20; i++) {
@@ -77,7 +79,7 @@ PAGES = {
     "/loads": """<title>Loads</title><p id=fetch>waiting</p><p id=socket>waiting</p><p id=worker>waiting</p>outer
         <iframe src='http://127.0.0.1:PRIVATE/secret'></iframe><script>
         const say = (id, word) => () => document.getElementById(id).textContent = `${id} ${word}`
-        fetch('http://127.0.0.1:PRIVATE/secret', {mode: 'no-cors'}).then(say('fetch', 'answered'), say('fetch', 'refused'))
+        fetch('http://127.0.0.1:PRIVATE/secret', {mode: 'no-cors'}).then(say('fetch', 'answered'), say('fetch', 'lost'))
         const s = new WebSocket('ws://127.0.0.1:PRIVATE/secret'); s.onerror = say('socket', 'refused')
         navigator.serviceWorker?.register('/worker.js').catch(say('worker', 'refused'))
         navigator.serviceWorker?.addEventListener('message', (event) => say('worker', event.data)())
@@ -109,6 +111,8 @@ class Site:
         self.datagrams.bind(("127.0.0.1", 0))
         self.datagrams.setblocking(False)
         self.closing = threading.Event()
+        self.go, self.swapped = threading.Event(), threading.Event()
+        """A page waits for the first, and says by the second that it has changed."""
         self._private = self._serve(_Private)
         self._allowed = self._serve(_Allowed)
         self._secure = self._serve(_Allowed, _certificate(folder))
@@ -127,6 +131,7 @@ class Site:
 
     def close(self) -> None:
         self.closing.set()
+        self.go.set()
         for server in (self._allowed, self._private, self._secure):
             server.shutdown()
             server.server_close()
@@ -179,6 +184,12 @@ class _Allowed(_Handler):
                 self.send(401, b"", WWW_Authenticate='Basic realm="x"')
             case "/file":
                 self.send(200, b"bytes", Content_Type="application/octet-stream", Content_Disposition=attachment)
+            case "/go":
+                self.site.go.wait(60)
+                self.send(200, png(), Content_Type="image/png")
+            case "/swapped":
+                self.site.swapped.set()
+                self.send(200, png(), Content_Type="image/png")
             case "/picture":
                 self.send(200, png(), Content_Type="image/png")
             case "/document.pdf":

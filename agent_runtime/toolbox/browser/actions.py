@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from playwright.async_api import Error
@@ -58,6 +59,10 @@ class Actions:
                     answer = {"error": str(problem)}
                 if not answer.pop("is_without_view", False):
                     answer["view"] = await stage.present()
+                    if request.get("picture") and "picture" not in answer:
+                        # What cannot be seen, such as an empty window, is no reason to fail.
+                        with suppress(Error):
+                            answer |= await pages.screenshot(stage, await stage.tabs.page(), pages.WINDOW_ONLY)
         except CannotOpen as problem:
             answer = {"error": str(problem)}
         except (TimeoutError, TookTooLong):

@@ -17,7 +17,6 @@ SCREENSHOTS = "screenshots"
 _NAME_LIMIT_BYTES = 120
 _HEAD_BYTES = 3_000
 """Kept of a tool's output for what is around the page's lines."""
-_WORDS = {401: " (the server asks for a user name and password; the browser gives none)"}
 
 
 async def result_of(
@@ -68,7 +67,7 @@ def _page(view: dict[str, Any], limit_bytes: int, part: int | None) -> tuple[str
     head = [
         f"URL: {view['url']}",
         f"title: {view['title']}",
-        f"status: {view['status']}{_WORDS.get(view['status'], '')}",
+        f"status: {view['status']}",
     ]
     if len(view["tabs"]) > 1:
         others = [f"{number} {url[:200]}" for number, url in enumerate(view["tabs"], 1) if number != view["tab"]]

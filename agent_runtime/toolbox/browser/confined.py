@@ -10,18 +10,19 @@ import json
 import os
 import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.async_api import BrowserContext, Error, Playwright
 from playwright.async_api import TimeoutError as TookTooLong
 
 from agent_runtime.toolbox.sandbox.identity import is_root
-from agent_runtime.toolbox.sandbox.launch import ENVIRONMENT, LAUNCHER, Launch
 from agent_runtime.toolbox.web.egress_proxy import EgressProxy
 
 # In the same range as the commands' id (identity.py), and another one: neither can touch the other's processes.
 BROWSER_UID = 61_001
+
+_FEW_RIGHTS = Path(__file__).with_name("few_rights.py")
 
 WINDOW = {"width": 1280, "height": 720}
 
@@ -38,6 +39,7 @@ _OPTIONS = (
     "--dns-prefetch-disable",
     # Where it would ask who is signed in to it. Nobody is.
     "--gaia-url=http://127.0.0.1:9/",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--metrics-recording-only",
     "--no-default-browser-check",
@@ -55,6 +57,7 @@ _PREFERENCES = {
     "profile": {"password_manager_enabled": False, "password_manager_leak_detection": False},
     "safebrowsing": {"enabled": False},
     "search": {"suggest_enabled": False},
+    "webrtc": {"ip_handling_policy": "disable_non_proxied_udp"},
     "signin": {"allowed": False, "allowed_on_next_startup": False},
 }
 
@@ -112,14 +115,13 @@ async def _start(
     environment = {"PATH": os.environ["PATH"], "LANG": os.environ["LANG"], "HOME": str(own), "TMPDIR": str(own)}
     folders(home, way)
     if way.own_id:
-        environment[ENVIRONMENT] = json.dumps(environment)
         program = _under_own_id(program, home)
     started = await playwright.chromium.launch_persistent_context(
         own / "profile",
         executable_path=program,
         chromium_sandbox=way.sandbox,
         args=list(_OPTIONS),
-        env=dict(environment),
+        env={**environment},
         proxy={"server": f"http://127.0.0.1:{proxy.port}", "username": "egress", "password": proxy.password},
         downloads_path=home / "downloads",
         timeout=seconds * 1000,
@@ -148,11 +150,8 @@ def folders(home: Path, way: Way) -> None:
 
 
 def _under_own_id(program: Path, home: Path) -> Path:
-    launch = Launch(
-        folder=str(home / "own"), limits={"CORE": 0}, environment={}, supervise=False, uid=BROWSER_UID, gid=BROWSER_UID
-    )
-    spec = {name: value for name, value in asdict(launch).items() if name != "environment"}
-    words = [sys.executable, "-I", "-S", str(LAUNCHER), json.dumps(spec), str(program)]
+    """A program that starts this one under the browser's id."""
+    words = [sys.executable, "-I", "-S", str(_FEW_RIGHTS), str(BROWSER_UID), str(program)]
     script = home / "chromium"
     script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
     script.chmod(0o700)

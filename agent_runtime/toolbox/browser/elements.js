@@ -295,7 +295,7 @@
     }
 
     const start = { element: null, isVisible: true, isPointer: false, isVerbatim: false, isInControl: false }
-    const root = document.body ?? document.documentElement
+    const root = document.documentElement
     const stack = root ? [[root, start]] : []
     while (stack.length) {
       const top = stack.pop()

@@ -18,6 +18,8 @@ from agent_runtime.toolbox.browser.stage import VIEW_SECONDS, CannotOpen, Stage
 _ELEMENT_MILLISECONDS = 10_000
 _PICTURE_HEIGHT_LIMIT = 8_000
 _PICTURE_QUALITY = 75
+WINDOW_ONLY: dict[str, Any] = {"element": None, "full_page": False}
+"""What a request for a picture says of what is in the window."""
 
 # Scrolls what an element is in or, without one, the page: some never scroll, and have a box in them that does.
 _SCROLL = """(element, [direction, screens]) => {
@@ -144,7 +146,10 @@ async def download(stage: Stage, page: Page, request: dict[str, Any]) -> dict[st
     stage.downloads.begun.clear()
     trouble = await fetch_as_file(stage.tabs, page, url, stage.downloads, stage.left(2))
     if trouble:
-        raise CannotOpen(f"{url} cannot be downloaded: {stage.refusal(url) or trouble}")
+        # To what it was led on, if that is what was refused: by the proxy, which then answers in the server's place.
+        is_proxys = "403" in trouble or "broke" in trouble
+        refused = next(reversed(stage.proxy.refusals.values()), None) if is_proxys else None
+        raise CannotOpen(f"{url} cannot be downloaded: {stage.refusal(url) or refused or trouble}")
     await stage.downloads.finish(stage.left(1))
     return {"is_without_view": True}
 

@@ -19,6 +19,7 @@ from typing import Any
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.beneath import open_beneath
 from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
+from agent_runtime.toolbox.sandbox.identity import is_root
 from agent_runtime.toolbox.sandbox.launch import Launch
 from agent_runtime.toolbox.sandbox.running import Running, start_process
 from agent_runtime.toolbox.tool import ToolContext
@@ -32,6 +33,8 @@ GONE = (
 CRASHED = "the browser crashed and was closed, with its tabs and logins; open the page again with browser_navigate"
 
 _ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
+# What it takes to start and end Chromium under another id: CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID and SETUID.
+_CAPABILITIES = (0, 1, 3, 5, 6, 7)
 _SPARE_SECONDS = 2.0
 """Between the time that the browser has for an action and the time after which it is taken for dead."""
 
@@ -70,7 +73,13 @@ class Browser:
         }
         environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(home), "TMPDIR": str(home)}
         module = [sys.executable, "-I", "-m", "agent_runtime.toolbox.browser.process", json.dumps(settings)]
-        launch = Launch(argv=module, folder=str(home), limits={"CORE": 0}, environment=environment)
+        launch = Launch(
+            argv=module,
+            folder=str(home),
+            limits={"CORE": 0},
+            environment=environment,
+            capabilities=list(_CAPABILITIES) if is_root() else [],
+        )
         try:
             running = await _started(start_process(launch))
         except BaseException:
@@ -183,7 +192,7 @@ async def act(context: ToolContext, action: str, *, opens: bool = False, **argum
         raise ToolRefused(GONE)
     try:
         seconds = max(deadline - asyncio.get_running_loop().time(), 1)
-        return await browser.do(action, seconds, **arguments)
+        return await browser.do(action, seconds, picture=context.vision, **arguments)
     except BrowserGone as gone:
         await context.sessions.close(KEY)
         raise ToolRefused(f"{CRASHED} ({gone})") from None

@@ -124,7 +124,9 @@ class Tabs:
             was_current = page is self.current
             self._remove(page)
             if was_current:
-                self.note("the tab closed itself" + ("; the tab before it is the current one" if self.current else ""))
+                self.note(
+                    "the tab closed itself" + ("; the newest of the others is the current one" if self.current else "")
+                )
 
     def _remove(self, page: Page) -> None:
         self._traffic.pop(page, None)

@@ -14,6 +14,7 @@ _COUNTED = frozenset({"document", "stylesheet", "script", "xhr", "fetch"})
 
 _REASONS = (
     (r"ERR_CERT_\w+|ERR_SSL_\w+", "its certificate is not valid ({})"),
+    (r"ERR_INVALID_AUTH_CREDENTIALS", "its server asks for a user name and password, and the browser gives none"),
     (r"ERR_TOO_MANY_REDIRECTS", "it redirects in a circle"),
     (r"ERR_(UNSAFE_PORT|BLOCKED_BY_CLIENT|ACCESS_DENIED)", "the browser does not open it ({})"),
     (r"ERR_\w*TIMED_OUT", "it did not answer in time; try again later or another source"),

@@ -71,6 +71,8 @@ class Launch:
     """There are processes of the same id that are not its own: it may not change their limits and priorities."""
     uid: int | None = None
     gid: int = SANDBOX_GID
+    capabilities: list[int] = field(default_factory=list)
+    """Of root's, those that it keeps, by their numbers in capability(7): for a process of ours, never for a command."""
     group: str | None = None
     """The folder of a control group that it joins."""
     relay: dict[str, Any] | None = None

@@ -39,9 +39,11 @@ _CAP_VERSION_3 = 0x20080522
 _DROP_FROM_BOUNDING_SET, _AMBIENT, _CLEAR_ALL = 24, 47, 4
 
 
-def narrow_capabilities() -> None:
-    """Empty the bounding set, so that no program gives a capability back. Needs the right to; without it, as it was."""
+def narrow_capabilities(kept: list[int]) -> None:
+    """Empty the bounding set but for these, so that no program gives another back. Without the right to: as it was."""
     for capability in range(64):
+        if capability in kept:
+            continue
         if _libc.prctl(ctypes.c_int(_DROP_FROM_BOUNDING_SET), *map(ctypes.c_ulong, (capability, 0, 0, 0))) != 0:
             return
 

@@ -29,7 +29,7 @@ def become(spec: dict[str, Any]) -> NoReturn:
     ruleset = landlock_ruleset(spec["landlock"]) if spec["landlock"] is not None else None
     _set_limits(spec["limits"])
     if _LINUX:
-        kernel.narrow_capabilities()
+        kernel.narrow_capabilities(spec["capabilities"])
     if spec["uid"] is not None:
         os.setgroups([])
         os.setgid(spec["gid"])
@@ -40,7 +40,8 @@ def become(spec: dict[str, Any]) -> NoReturn:
     if spec["terminal"]:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     if _LINUX:
-        kernel.drop_capabilities()
+        if not spec["capabilities"]:
+            kernel.drop_capabilities()
         kernel.prctl(_NO_NEW_PRIVILEGES, 1)
         if ruleset is not None:
             restrict_to(ruleset)
