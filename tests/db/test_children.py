@@ -253,8 +253,8 @@ def test_bounds_name_themselves_and_nothing_is_made(connection: Connection, ana:
 
     parent = runs.running(connection, ana, limits='{"child_tasks": 5}')
     assert refused(parent, 1) == "limit child_tasks reached: 6 of 5"
-    assert "no such file on record: a.csv" in refused(parent, 2, items=["x"], files=["a.csv"])
-    assert "items is a list of texts" in refused(parent, 3, items=[])
+    assert "a.csv is not on record" in refused(parent, 2, items=["x"], files=["a.csv"])
+    assert "items is not a list of texts" in refused(parent, 3, items=[])
     runs.settle(connection, parent)
 
     parent, _ = waiting_parent(connection, ana)

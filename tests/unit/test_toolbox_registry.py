@@ -25,6 +25,7 @@ async def {name}(arguments: Arguments, context: ToolContext) -> ToolResult:
 BUILT_IN = {
     "shell_exec", "file_read", "file_write", "file_edit", "file_list", "file_find", "web_search", "browser_navigate",
     "db_query", "db_execute", "plan_set", "plan_advance", "message_notify", "message_ask", "task_complete",
+    "spawn_tasks", "retry_tasks",
 }  # fmt: skip
 
 
