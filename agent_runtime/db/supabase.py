@@ -64,8 +64,8 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (
             r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has "
             r"|^tools\.config is not for |^p_health is not "
-            r"|^items is not |^.{1,500} is not on record: |^the list of spawned tasks is empty|^the task's owner is not in "
-            r"| is not a tool that gives tasks away$"
+            r"|^items is not |^.{1,500} is not on record: |^the list of spawned tasks is empty"
+            r"|^the task's owner is not in | is not a tool that gives tasks away$"
             r"|^that is not a name of a credential|^a user's credential is not |^AGENT_RUNTIME_VAULT_KEY is not ",
             "AR005",
         ),
