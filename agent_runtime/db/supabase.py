@@ -49,18 +49,23 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), code)
     for pattern, code in (
         (r"^the lease on task \S+ is lost$", "AR001"),
-        (r"^task \S+ has no (tool execution |such tool)|^there is no (member|tenant|credential|worker) ", "AR002"),
+        (
+            r"^task \S+ has no (tool execution |such tool)|^there is no (member|tenant|credential|worker|spawn|task) ",
+            "AR002",
+        ),
         (
             r"^step \S+ cannot be recorded after |^task \S+ is being cancelled$| was left running; it is in doubt "
             r"| is in doubt: a person settles it$"
             r"|^tool \S+ is disabled$| cannot go from | cannot change$| cannot be made less$"
-            r"|^the credentials were changed meanwhile: ",
+            r"|^the credentials were changed meanwhile: |^tool execution \S+ is (?!in doubt)| is cancelled already$",
             "AR003",
         ),
         (r" has not been approved$|^the approval of tool execution ", "AR004"),
         (
             r"^an execution cannot finish as |^a task cannot (wait for|settle as) |^a plan has "
             r"|^tools\.config is not for |^p_health is not "
+            r"|^items is not |^.{1,500} is not on record: |^the list of spawned tasks is empty"
+            r"|^the task's owner is not in | is not a tool that gives tasks away$"
             r"|^that is not a name of a credential|^a user's credential is not |^AGENT_RUNTIME_VAULT_KEY is not ",
             "AR005",
         ),

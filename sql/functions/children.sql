@@ -55,12 +55,12 @@ begin
   order by s.number desc
   limit 1;
   if not found then
+    if p_number is null or not exists (select from private.spawns_of(p_task)) then
+      raise exception using errcode = 'AR005', message = 'the list of spawned tasks is empty: none was given away';
+    end if;
     raise exception using
-      errcode = 'AR005',
-      message = case
-        when p_number is null then 'the task has spawned no tasks'
-        else format('there is no spawn %s: they are numbered from 1 to %s', p_number, (select count(*) from private.spawns_of(p_task)))
-      end;
+      errcode = 'AR002',
+      message = format('there is no spawn %s: they are numbered from 1 to %s', p_number, (select count(*) from private.spawns_of(p_task)));
   end if;
   return v_execution;
 end
@@ -77,9 +77,13 @@ comment on function private.newest_children(uuid) is 'Of each item the task that
 
 create or replace function private.failed_items(p_spawn uuid, p_items integer[]) returns integer[]
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg(c.spawn_item order by c.spawn_item), '{}')
-  from private.newest_children(p_spawn) c
-  where c.status <> 'completed' and not private.is_open(c) and (p_items is null or c.spawn_item = any (p_items))
+  select coalesce(array_agg(i.item order by i.item), '{}')
+  from public.tool_executions e
+  cross join lateral generate_series(1, jsonb_array_length(e.input_parameters -> 'items')) i (item)
+  left join lateral (select * from private.newest_children(p_spawn) n where n.spawn_item = i.item) c on true
+  -- One whose task was deleted is none that has a result.
+  where e.id = p_spawn and (p_items is null or i.item = any (p_items))
+    and (c.id is null or (c.status <> 'completed' and (c.completed_at is not null or c.cancel_requested_at is not null)))
 $$;
 
 create or replace function private.spawn_items(p_spawn public.tool_executions) returns text[]
@@ -88,7 +92,7 @@ declare
   v_items constant jsonb := p_spawn.input_parameters -> 'items';
 begin
   if jsonb_typeof(v_items) is distinct from 'array' or jsonb_array_length(v_items) = 0 then
-    raise exception using errcode = 'AR005', message = 'items is a list of texts, one for each task';
+    raise exception using errcode = 'AR005', message = 'items is not a list of texts, one for each task';
   end if;
   return array(select i.value from jsonb_array_elements_text(v_items) with ordinality i order by i.ordinality);
 end
@@ -120,16 +124,18 @@ begin
   from found f;
   if v_missing is not null then
     raise exception using
-      errcode = 'AR005', message = format('no such file on record: %s. Write it first, or leave it out of files', left(v_missing, 500));
+      errcode = 'AR005', message = format('%s is not on record: write it first, or leave it out of files', left(v_missing, 500));
   elsif jsonb_array_length(v_files) > 50 then
     raise exception using
-      errcode = 'AR006', message = format('limit child_files reached: %s files, at most 50 are given to each task', jsonb_array_length(v_files));
+      errcode = 'AR006',
+      message = format('limit child_files reached: %s files, at most 50 are given to each task', jsonb_array_length(v_files));
   end if;
   return v_files;
 end
 $$;
 
-create or replace function private.make_children(p_task public.tasks, p_spawn public.tool_executions, p_items integer[]) returns void
+create or replace function private.make_children(p_task public.tasks, p_spawn public.tool_executions, p_items integer[])
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_arguments constant jsonb := p_spawn.input_parameters;
@@ -151,7 +157,7 @@ begin
   );
   if (select u.tenant_id from public.users u where u.id = p_task.user_id) is distinct from p_task.tenant_id then
     raise exception using
-      errcode = 'AR003', message = 'the task''s owner works in another tenant at the moment: no tasks can be spawned here until then';
+      errcode = 'AR005', message = 'the task''s owner is not in its tenant at the moment: no tasks can be given away until then';
   end if;
   v_files := private.files_for_children(p_task, v_arguments -> 'files');
   if (v_arguments ->> 'steps_each') is not null then
@@ -177,7 +183,7 @@ begin
     values (
       v_child.conversation_id, p_task.agent_id, private.item_title(v_texts[v_item]),
       (v_arguments ->> 'instructions') || E'\n\nThe item to work on:\n' || v_texts[v_item]
-        || case when v_schema is null then '' else E'\n\nGive task_complete, as `result`, what this JSON schema describes:\n' || v_schema::text end,
+        || coalesce(E'\n\nGive task_complete, as `result`, what this JSON schema describes:\n' || v_schema::text, ''),
       p_task.priority, p_task.id, p_spawn.id, v_item, v_schema, v_child_limits,
       case when v_turns > 0 then 'pending' else 'waiting' end, case when v_turns > 0 then null else 'schedule' end,
       clock_timestamp()  -- in the order of the items
@@ -267,7 +273,7 @@ declare
   v_turns integer := private.turns_left(p_parent, private.limits_of(p_parent));
   v_child public.tasks;
 begin
-  if v_turns <= 0 or p_parent.status in ('paused', 'cancelled', 'failed') or p_parent.cancel_requested_at is not null then
+  if v_turns <= 0 or p_parent.status in ('paused', 'cancelled') or p_parent.cancel_requested_at is not null then
     return;
   end if;
   for v_child in
@@ -502,7 +508,7 @@ begin
           then array(select i.value::integer from jsonb_array_elements_text(v_arguments -> 'items') i)
       end);
     else
-      raise exception using errcode = 'AR005', message = format('tool %s has no children', v_tool);
+      raise exception using errcode = 'AR005', message = format('%s is not a tool that gives tasks away', v_tool);
   end case;
   if cardinality(v_items) > 0 then
     perform private.make_children(p_task, v_spawn, v_items);
@@ -559,7 +565,9 @@ begin
   if not found or not (select private.can_write()) then
     raise exception using errcode = 'AR002', message = format('there is no task %s of yours', p_task);
   elsif v_task.status = 'cancelled' or v_task.cancel_requested_at is not null then
-    raise exception using errcode = 'AR003', message = format('task %s is cancelled: submit it again', p_task);
+    raise exception using errcode = 'AR003', message = format('task %s is cancelled already', p_task);
+  elsif v_task.status = 'paused' then
+    raise exception using errcode = 'AR003', message = format('while task %s is paused its children cannot change', p_task);
   end if;
   v_spawn := private.spawn_numbered(p_task, p_spawn);
   v_items := private.failed_items(v_spawn.id, p_items);

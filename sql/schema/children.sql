@@ -3,7 +3,7 @@
 alter table public.tasks
   add column if not exists spawn_id uuid references public.tool_executions (id) on delete cascade,
   add column if not exists spawn_item integer
-    constraint tasks_item_of_a_spawn check ((spawn_item >= 1) = (spawn_id is not null) and (spawn_item is null) = (spawn_id is null)),
+    constraint tasks_item_of_a_spawn check ((coalesce(spawn_item, 0) >= 1) = (spawn_id is not null)),
   add column if not exists result_schema jsonb check (jsonb_typeof(result_schema) = 'object');
 comment on column public.tasks.spawn_id is 'The call of spawn_tasks whose child it is, also where the item was tried again.';
 comment on column public.tasks.spawn_item is 'Which item of that call it works on, from 1; the newest task of an item is the one that counts.';

@@ -12,7 +12,8 @@ begin
   v_ask := case
     when (new.cancel_requested_at is not null and old.cancel_requested_at is null)
       or (new.status in ('cancelled', 'failed') and new.status is distinct from old.status) then 'cancel'
-    when new.pause_requested_at is not null and old.pause_requested_at is null then 'pause'
+    when (new.pause_requested_at is not null and old.pause_requested_at is null)
+      or (new.status = 'paused' and old.status <> 'paused') then 'pause'
     when new.pause_requested_at is null and old.pause_requested_at is not null then 'resume'
   end;
   if v_ask is not null and exists (

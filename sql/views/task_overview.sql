@@ -41,10 +41,12 @@ select
   t.parent_task_id,
   t.spawn_item,
   (
-    select count(distinct (c.spawn_id, c.spawn_item)) from public.tasks c where c.parent_task_id = t.id and c.spawn_id is not null
+    select count(distinct concat(c.spawn_id, c.spawn_item))
+    from public.tasks c
+    where c.parent_task_id = t.id and c.spawn_id is not null
   ) as children_count,
   (
-    select count(distinct (c.spawn_id, c.spawn_item))
+    select count(distinct concat(c.spawn_id, c.spawn_item))
     from public.tasks c
     where c.parent_task_id = t.id and c.spawn_id is not null and c.status = 'completed'
   ) as children_completed,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -30,7 +30,7 @@ def ana(connection: Connection) -> UUID:
     return runs.sign_up(connection, "ana@example.org")
 
 
-def begin(connection: Connection, task: Row, step: int, tool: str = "spawn_tasks", **arguments: object) -> str:
+def begin(connection: Connection, task: Row, step: int, tool: str = "spawn_tasks", **arguments: Any) -> str:
     """A call of the tool, started; its execution."""
     given = {"instructions": "Look them up.", "items": ITEMS} | arguments if tool == "spawn_tasks" else arguments
     recorded = runs.record_turn(connection, task, step, tool_call(tool, **given), start=True)
@@ -64,7 +64,7 @@ def end(connection: Connection, child: Row, status: str = "completed", result: s
         )
 
 
-def waiting_parent(connection: Connection, user: UUID, **arguments: object) -> tuple[Row, str]:
+def waiting_parent(connection: Connection, user: UUID, **arguments: Any) -> tuple[Row, str]:
     """A parent that has spawned and waits, and its call."""
     parent = runs.running(connection, user)
     execution = begin(connection, parent, 1, **arguments)
@@ -97,7 +97,7 @@ def test_children_are_made_once_and_a_few_at_a_time(connection: Connection, ana:
 
 def test_the_parent_wakes_with_the_last_child_and_the_call_goes_on(connection: Connection, ana: UUID) -> None:
     parent, execution = waiting_parent(connection, ana)
-    seen = []
+    seen: list[str] = []
     while len(seen) < len(ITEMS):
         (claimed,) = runs.claim(connection)
         assert claimed["parent_task_id"] == parent["id"]
@@ -223,6 +223,31 @@ def test_pausing_resuming_and_cancelling_the_parent_reaches_its_children(connect
     assert runs.task_row(connection, parent)["status"] == "cancelled"
 
 
+def test_a_pause_that_was_asked_for_before_they_were_made_holds_them_too(connection: Connection, ana: UUID) -> None:
+    parent = runs.running(connection, ana)
+    execution = begin(connection, parent, 1)
+    with person(connection, ana):
+        connection.execute("select public.pause_task(%s)", [parent["id"]])
+    ask(connection, parent, execution)
+    assert runs.suspend(connection, parent, "children") == "paused"
+    assert {row["status"] for row in children(connection, parent)} == {"paused"}
+    with pytest.raises(psycopg.Error, match="is paused"), connection.transaction(), person(connection, ana):
+        connection.execute("select public.retry_children(%s)", [parent["id"]])
+
+
+def test_an_item_whose_task_was_deleted_is_a_gap_that_can_be_tried_again(connection: Connection, ana: UUID) -> None:
+    parent, execution = waiting_parent(connection, ana, items=["x", "y"])
+    first, _ = children(connection, parent)
+    for claimed in runs.claim(connection, 2):
+        end(connection, claimed)
+    connection.execute("delete from public.conversations where id = %s", [first["conversation_id"]])
+    (again,) = runs.claim(connection)
+    assert [item["status"] for item in ask(connection, again, execution)["items"]] == ["missing", "completed"]
+    with person(connection, ana):
+        assert value(connection, "select public.retry_children(%s)", parent["id"]) == 1
+    assert [row["title"] for row in children(connection, parent)] == ["x", "y"]
+
+
 def test_at_the_deadline_the_parent_goes_on_and_what_is_open_is_a_gap(connection: Connection, ana: UUID) -> None:
     parent, execution = waiting_parent(connection, ana, deadline_minutes=5)
     (first,) = runs.claim(connection)
@@ -243,7 +268,7 @@ def test_at_the_deadline_the_parent_goes_on_and_what_is_open_is_a_gap(connection
 
 
 def test_bounds_name_themselves_and_nothing_is_made(connection: Connection, ana: UUID) -> None:
-    def refused(task: Row, step: int, **arguments: object) -> str:
+    def refused(task: Row, step: int, **arguments: Any) -> str:
         execution = begin(connection, task, step, **arguments)
         with pytest.raises(psycopg.Error) as refusal, connection.transaction():
             ask(connection, task, execution)
@@ -253,8 +278,8 @@ def test_bounds_name_themselves_and_nothing_is_made(connection: Connection, ana:
 
     parent = runs.running(connection, ana, limits='{"child_tasks": 5}')
     assert refused(parent, 1) == "limit child_tasks reached: 6 of 5"
-    assert "no such file on record: a.csv" in refused(parent, 2, items=["x"], files=["a.csv"])
-    assert "items is a list of texts" in refused(parent, 3, items=[])
+    assert "a.csv is not on record" in refused(parent, 2, items=["x"], files=["a.csv"])
+    assert "items is not a list of texts" in refused(parent, 3, items=[])
     runs.settle(connection, parent)
 
     parent, _ = waiting_parent(connection, ana)

@@ -33,6 +33,7 @@ def raised_for_workers() -> list[tuple[str, str]]:
     for name in (
         *sorted(names),
         "functions/ledger.sql",
+        "functions/children.sql",
         "functions/vault.sql",
         "functions/health.sql",
         "triggers/state.sql",

@@ -135,8 +135,8 @@ async def test_what_cannot_be_spawned_is_said_to_the_model(desk: Desk, office: O
     told = await desk.messages(parent, "tool")
     assert [found in text for found, text in zip(
         (
-            "must describe an object", "$ref cannot be used", "is no JSON schema", "file on record: nowhere.csv",
-            "limit child_tasks reached: 101 of 100", "has spawned no tasks", "leave result out", "",
+            "must describe an object", "$ref cannot be used", "is no JSON schema", "nowhere.csv is not on record",
+            "limit child_tasks reached: 101 of 100", "list of spawned tasks is empty", "leave result out", "",
         ),
         told, strict=True,
     )] == [True] * 8, told  # fmt: skip
