@@ -23,6 +23,8 @@ OF_THE_DOCUMENT = {
 CONFIRMED = ("db_execute",)
 """A person approves each call, whatever standing permission an agent has."""
 
+# The lines of SQL are as long as the other files' are.
+# ruff: noqa: E501
 _HEAD = """-- The built-in tools, as tools/*.py declare them; a test compares the two. An admin's changes are never overwritten.
 -- Written by `make seed`.
 """
@@ -64,7 +66,8 @@ def _row(row: dict[str, Any], more: str = "") -> str:
     first = ", ".join(_quoted(value) for value in (row["name"], shown, row["description"], category))
     schema = _quoted(json.dumps(row["function_schema"], ensure_ascii=False))
     names = (
-        "implementation_type", "security_level", "retry_class", "taints", "outward", "timeout_seconds", "output_limit_bytes"
+        "implementation_type", "security_level", "retry_class", "taints", "outward", "timeout_seconds",
+        "output_limit_bytes",
     )  # fmt: skip
     last = ", ".join(_quoted(row[name]) for name in names)
     return f"  (\n    {first},\n    {schema},\n    {last}{more}\n  )"

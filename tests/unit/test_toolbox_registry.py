@@ -29,7 +29,6 @@ BUILT_IN = {
     "browser_navigate", "browser_view", "browser_click", "browser_type", "browser_select", "browser_upload",
     "browser_scroll", "browser_back", "browser_tabs", "browser_wait", "browser_screenshot", "browser_download",
     "db_query", "db_execute", "plan_set", "plan_advance", "message_notify", "message_ask", "task_complete",
-    "spawn_tasks", "retry_tasks",
 }  # fmt: skip
 
 

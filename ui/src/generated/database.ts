@@ -908,7 +908,7 @@ export type Database = {
       workers: {
         Row: {
           capacity: number
-          /** What it knows of its model server, as it told worker_report: {"model_url", "reachable", "version", "stand_in", "models", "model", "error"}. */
+          /** What it knows of its model server, as it told worker_report: {"model_url", "reachable", "version", "stand_in", "models", "model", "error", "sandbox"}. */
           health: Json | null
           health_at: string | null
           heartbeat_at: string
