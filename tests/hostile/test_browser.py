@@ -160,6 +160,7 @@ async def test_a_form_is_filled_in_and_sent(hands: Hands) -> None:
         refused = await hands.call(tool, element=number(seen, what), on=site.host, **arguments)
         assert (refused.status, problem in refused.content) == ("failed", True), refused.content
         assert 'checkbox "I agree"' in refused.content
+    seen = await hands.act("type", seen, 'date "day"', text="2026-01-31")
     # By the field, by the button that asks, and after the page has asked.
     seen = await hands.act("upload", seen, 'file "paper"', files=["my paper.txt"])
     assert 'file "paper" = "my paper.txt"' in seen
@@ -366,7 +367,7 @@ async def test_a_page_that_hangs_and_one_that_crashes_are_closed_and_told(hands:
     stuck = await hands.call("click", element=number(seen, 'button "Hang"'), on=hands.site.host, limit_seconds=18)
     assert "the page does not answer; its tab was closed" in stuck.content
     await hands.open("/next")
-    for process in processes().values():
+    for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if "--type=renderer" in " ".join(process.cmdline()):
                 process.send_signal(signal.SIGKILL)
