@@ -76,7 +76,7 @@ $(UI): $(UI_SRC) scripts/build_ui.py agent_runtime/web/stamp.py | $(VENV)/.local
 system-demo:
 	@sh scripts/system_packages.sh bwrap:bubblewrap
 system-test:
-	@sh scripts/system_packages.sh bwrap:bubblewrap chromium:chromium pgbouncer:pgbouncer
+	@sh scripts/system_packages.sh bwrap:bubblewrap chromium:chromium pgbouncer:pgbouncer rg:ripgrep
 	@sh scripts/postgres_15.sh
 
 $(VENV)/bin/python:

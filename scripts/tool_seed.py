@@ -25,8 +25,14 @@ CONFIRMED = ("db_execute",)
 
 # The lines of SQL are as long as the other files' are.
 # ruff: noqa: E501
-_HEAD = """-- The built-in tools, as tools/*.py declare them; a test compares the two. An admin's changes are never overwritten.
+_HEAD = """-- The built-in tools, as tools/*.py declare them; a test compares the two. What the
+-- code says (schema, description, destination) follows the code; what an admin governs stays.
 -- Written by `make seed`.
+"""
+_ON_CONFLICT = """on conflict (name) do update
+set function_schema = excluded.function_schema, description = excluded.description
+where tools.tenant_id is null
+  and (tools.function_schema, tools.description) is distinct from (excluded.function_schema, excluded.description);
 """
 _COLUMNS = """insert into public.tools (
   name, display_name, description, category, function_schema, implementation_type, security_level, retry_class, taints, outward,
@@ -45,10 +51,10 @@ def seed() -> str:
         [
             _HEAD,
             _COLUMNS.format(more="") + ",\n".join(rows),
-            "on conflict (name) do nothing;\n",
+            _ON_CONFLICT,
             "-- A person approves each change of the database, whatever standing permission an agent has.",
             _COLUMNS.format(more=", requires_confirmation") + ",\n".join(confirmed),
-            "on conflict (name) do nothing;\n",
+            _ON_CONFLICT,
             "-- Where outward calls go: it belongs to the arguments, so it follows the code.",
             "update public.tools t",
             "set destination = d.destination",

@@ -11,11 +11,24 @@ begin
   alter table public.tools disable trigger user;
   update public.tools t set taints = false where t.name in ('file_read', 'file_find') and t.tenant_id is null;
   alter table public.tools enable trigger user;
-  -- delegate
-  -- The catalogue's agent gives tasks away, too, where it still has the tools that it came with.
+  alter table public.tools disable trigger user;
+  update public.tools t set timeout_seconds = 60 where t.name = 'web_search' and t.tenant_id is null and t.timeout_seconds = 45;
+  alter table public.tools enable trigger user;
+  -- The catalogue's agent has the new tools, where it still has those that it came with.
   alter table public.agents disable trigger user;
-  update public.agents a set tools_enabled = a.tools_enabled || array['spawn_tasks', 'retry_tasks']
-  where a.tenant_id is null and a.name = 'Asistente General' and not a.tools_enabled @> array['spawn_tasks']
+  update public.agents a
+  set
+    tools_enabled = array[
+      'shell_exec', 'shell_view', 'shell_input', 'shell_kill', 'python_exec', 'file_read', 'file_write', 'file_edit', 'file_list',
+      'file_find', 'file_grep', 'archive_unpack', 'web_search', 'web_fetch', 'browser_navigate', 'browser_view', 'browser_click',
+      'browser_type', 'browser_select', 'browser_upload', 'browser_scroll', 'browser_back', 'browser_tabs', 'browser_wait',
+      'browser_screenshot', 'browser_download', 'spawn_tasks', 'retry_tasks'
+    ],
+    standing_permissions = case
+      when a.standing_permissions = array['shell_exec'] then array['shell_exec', 'shell_input', 'python_exec']
+      else a.standing_permissions
+    end
+  where a.tenant_id is null and a.name = 'Asistente General'
     and a.tools_enabled = array[
       'shell_exec', 'file_read', 'file_write', 'file_edit', 'file_list', 'file_find', 'web_search', 'browser_navigate'
     ];
