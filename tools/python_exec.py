@@ -38,8 +38,8 @@ async def python_exec(arguments: Arguments, context: ToolContext) -> ToolResult:
     Use it to compute, to look into data and to draw. Variables, imports and functions stay for the next call, as in a
     notebook; the folder is the workspace, and await works at the top. Tables are shown as text; open matplotlib figures
     are saved as figures/NAME.png. It runs in a sandbox, as a rule without a network, and nobody can answer input(). A
-    call that takes too long is interrupted and keeps its variables where it can. The interpreter ends when the task waits or
-    ends, so write results worth keeping to files.
+    call that takes too long is interrupted and keeps its variables where it can. The interpreter ends when the task
+    waits or ends, so write results worth keeping to files.
     """
     note = ""
     if context.sessions.find(_KEY, PythonSession) is None and _ran_before(context):

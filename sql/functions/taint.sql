@@ -84,7 +84,7 @@ language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
   v_name text;
   v_value jsonb;
-  v_found text[] := '{}';
+  v_found text[] := array[]::text[];
 begin
   if starts_with(p_tool.destination, '=') then
     return array[substr(p_tool.destination, 2)];
@@ -240,6 +240,8 @@ begin
     -- Our own tools that read from known addresses; but not from where the agent may write without asking, and read it back.
     return p_tool.taints and p_tool.tenant_id is null and p_tool.implementation_type in ('python', 'builtin')
       and p_tool.implementation_code is null and p_tool.destination is not null
+      -- A page that was typed into can show what was typed: in a browser from then on every page counts as one.
+      and p_execution.output_result #> '{data,typed}' is distinct from 'true'::jsonb
       and not case
         when starts_with(p_tool.destination, '=') then exists (
           select from public.tool_executions w

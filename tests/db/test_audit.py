@@ -40,6 +40,7 @@ NOT_AUDITED = {
     "private.executed_statements": "the call that executed it is audited",
     "private.sealed_credentials": "ciphertexts, of credentials that are audited",
     "private.duties": "when workers last did what they do all the time",
+    "private.family_news": "what a task is to hear of its children; what becomes of it is audited",
     "private.vault_keys": "names of keys, of no use without them",
 }
 

@@ -396,6 +396,17 @@ def test_what_can_be_written_without_asking_is_not_believed_when_it_is_read_back
     assert not free(connection, task, "probe_page", url=found.format(4))
 
 
+def test_a_browser_that_was_typed_into_can_show_what_was_typed(connection: Connection, task: Row) -> None:
+    for step, typed in ((1, False), (2, True)):
+        (page,) = record_turn(connection, task, step, tool_call("probe_page", url="https://wiki.example/a"))[
+            "executions"
+        ]
+        start(connection, task, page["id"])
+        told(connection, task, page["id"], {"content": f"https://shown.example/{step}", "data": {"typed": typed}})
+    assert free(connection, task, "probe_page", url="https://shown.example/1")
+    assert not free(connection, task, "probe_page", url="https://shown.example/2")
+
+
 def test_reading_is_judged_by_what_was_known_when_it_was_asked_for(connection: Connection, task: Row) -> None:
     first, second = record_turn(
         connection, task, 1, tool_call("probe_page", "a", url=URL), tool_call("probe_page", "b", url="https://b.example/"),

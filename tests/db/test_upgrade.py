@@ -238,7 +238,7 @@ def test_the_catalogues_agent_keeps_what_it_could_do_and_others_ask(database: Da
         row["name"]: row["standing_permissions"]
         for row in many(owner, "select name, standing_permissions from public.agents")
     }
-    assert permissions == {"Asistente General": ["shell_exec"], "Prober": []}
+    assert permissions == {"Asistente General": ["shell_exec", "shell_input", "python_exec"], "Prober": []}
 
 
 @only_on_18
