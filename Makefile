@@ -61,7 +61,7 @@ secrets: $(VENV)/.dev ## Look for keys and passwords in what is committed
 # What is locked stays at its version unless pyproject.toml says otherwise; UPGRADE=--upgrade takes the newest of everything.
 lock: $(VENV)/bin/python ## Write requirements/ anew from pyproject.toml
 	@$(PIP) "$$(sed -n 's/^  "\(uv==[0-9.]*\)".*/\1/p' pyproject.toml)"
-	@$(LOCK) --extra local --extra dev --output-file requirements/dev.lock pyproject.toml
+	@$(LOCK) --extra local --extra data --extra dev --output-file requirements/dev.lock pyproject.toml
 	@$(LOCK) --extra local --constraint requirements/dev.lock --output-file requirements/local.lock pyproject.toml
 	@$(LOCK) --constraint requirements/dev.lock --output-file requirements/worker.lock pyproject.toml
 
