@@ -38,6 +38,7 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[AgentRuntimeError]], ...] = (
         re.compile(
             r"( already|there is nothing to (decide|pause)| it is not (in doubt|paused)| cannot change| is disabled)$"
             r"| cannot go from | is over$| were changed meanwhile: | already: it needs another | cannot be made less$"
+            r"|has no listing$|: there is no listing$"
         ),
         IllegalTransition,
     ),

@@ -68,6 +68,7 @@ async def search_files(
         "agent_runtime.toolbox.search_lines",
         {"root": str(workspace.root), **asdict(search)},
         timeout_seconds=timeout_seconds,
+        opens_files=True,
     )
     return Found(**answer)
 

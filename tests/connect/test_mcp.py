@@ -153,12 +153,15 @@ async def test_what_a_server_answers_is_made_fit(caller: Caller) -> None:
     lines = outcome.content.splitlines()
     assert lines[0] == "red"
     assert lines[1].startswith("[a picture, kept as from_servers/")
-    assert lines[2:] == [
+    assert lines[2:-1] == [
         "[a picture that is broken]",
         "[a picture of type image/svg+xml, which was not kept]",
         "[a resource of the server: file:///etc/passwd]",
         "[a part of type audio, which is not shown]",
     ]
+    # It is kept as it came, and no picture that a model could be shown.
+    assert lines[-1].startswith("[from_servers/")
+    assert "not shown: it is broken" in lines[-1]
     (picture,) = (caller.folder / "from_servers").iterdir()
     assert picture.read_bytes() == b"\x89PNG"
     assert "structured" not in outcome.data  # over 64 KiB

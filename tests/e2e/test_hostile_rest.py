@@ -135,7 +135,7 @@ def gives_nothing(desk: Desk, answer: httpx.Response, asked: str = "") -> None:
 async def test_no_query_walks_to_another_tenant(desk: Desk) -> None:
     them = f"tenant_id=eq.{desk.tenant}"
     queries = [
-        "conversations?select=*,messages(*),tasks(*,tool_executions(*),task_events(*),files(*))",
+        "conversations?select=*,messages(*),tasks(*,tool_executions!tool_executions_task_id_fkey(*),task_events(*),files(*))",
         "conversations?select=*,users!conversations_user_id_fkey(*),agents!conversations_agent_id_fkey(*),tenants!conversations_tenant_id_fkey(*)",
         "conversations?select=*,users!conversations_user_id_fkey!inner(*)",
         f"conversations?select=*,messages!inner(*)&messages.content=eq.{SECRET}",

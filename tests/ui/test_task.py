@@ -35,7 +35,9 @@ def agent(site: Site) -> str:
 async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, agent: str) -> None:
     me = await new_person(site.stack)
     async with Person(me, keep=False) as person, await worker_connection(site.stack) as connection:
-        task = await person.submit("Count the rentals\n\nand **tell** me", agent=agent, limits={"steps": 12})
+        task = await person.submit(
+            "Count the rentals\n\nand **tell** me, also of https://example.org/bikes", agent=agent, limits={"steps": 12}
+        )
         work, where = await take(connection, task.id), folder_of(site.stack, task.id)
         page = await site.open(browser, me, f"/tasks/{task.id}")
         lines = page.get_by_role("region", name="Timeline", exact=True)
@@ -101,9 +103,9 @@ async def test_a_run_from_its_plan_to_its_answer(site: Site, browser: Browser, a
         await page.keyboard.press("Escape")
 
         # A question is answered in its place; what was typed lives through a reload.
-        (asked,) = await work.turn({"name": "message_ask", "arguments": {"question": "Which *year*?"}})
-        await work.start(asked)
-        await work.finish(asked, effect={"kind": "ask", "question": "Which *year*?"})
+        (question,) = await work.turn({"name": "message_ask", "arguments": {"question": "Which *year*?"}})
+        await work.start(question)
+        await work.finish(question, effect={"kind": "ask", "question": "Which *year*?"})
         await work.suspend("answer")
         await expect(page.get_by_role("region", name="The agent asks")).to_contain_text("Which year?")
         await page.keyboard.press("m")

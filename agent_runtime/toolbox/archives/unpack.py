@@ -55,6 +55,7 @@ async def _run(workspace: Workspace, request: dict[str, Any]) -> dict[str, Any]:
         {"root": str(workspace.root), **request},
         timeout_seconds=_TIMEOUT_SECONDS,
         limits={"AS": MEMORY_LIMIT_BYTES, "FSIZE": 2 * FILE_LIMIT_BYTES, "CORE": 0},
+        opens_files=True,
     )
 
 

@@ -13,11 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.sandbox.identity import is_root
 from agent_runtime.toolbox.sandbox.launch import MIB, Launch
 from agent_runtime.toolbox.sandbox.processes import run_process
 
 _ANSWER_LIMIT_BYTES = 16 * MIB
 MEMORY_LIMIT_BYTES = 1024 * MIB
+# CHOWN, DAC_OVERRIDE, FOWNER, by their numbers in capability(7).
+_OF_FILES = (0, 1, 3)
 _PARSING_LIMITS = {"AS": MEMORY_LIMIT_BYTES, "FSIZE": 0, "CORE": 0}
 
 
@@ -30,17 +33,20 @@ async def run_isolated(
     folder: str = "/",
     environment: Mapping[str, str] | None = None,
     limits: dict[str, int] | None = None,
+    opens_files: bool = False,
 ) -> dict[str, Any]:
     """Run `python -m module` with `request` as its argument and `content` as its input; its output is the answer.
 
-    Without `limits` it may use 1 GiB of memory and write no file. Everything that it starts ends with it. Raises
-    `ToolRefused` with what the process gave as `error`, or with the limit that it reached.
+    With `opens_files` a root worker's process may open what is in a workspace, which belongs to the commands' id;
+    without it, it has the content alone. Without `limits` it may use 1 GiB of memory and write no file. Everything that
+    it starts ends with it. Raises `ToolRefused` with what the process gave as `error`, or with the limit it reached.
     """
     launch = Launch(
         argv=[sys.executable, "-I", "-m", module, json.dumps(request)],
         folder=folder,
         limits=_PARSING_LIMITS if limits is None else limits,
         environment={"PATH": os.defpath, "LANG": "C.UTF-8", **(environment or {})},
+        capabilities=list(_OF_FILES) if opens_files and is_root() else [],
     )
     result = await run_process(
         launch,
