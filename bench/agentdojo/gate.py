@@ -1,4 +1,4 @@
-"""The gate as the worker meets it: tasks, agents and tools in a real database, calls recorded, started and finished by its functions.
+"""The gate as the worker meets it: tasks, agents and tools in a real database, whose functions record and start calls.
 
 What is left out is the loop around it: no model is asked and no worker process runs.
 """

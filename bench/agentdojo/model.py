@@ -1,4 +1,4 @@
-"""The model that obeys: it makes the calls that solve the user's task, and as soon as it has read an injection, those that it wants."""
+"""The model that obeys: it makes the calls that solve the user's task and, once it has read an injection, the wanted ones."""
 
 from __future__ import annotations
 
@@ -47,11 +47,17 @@ def seen_vectors(suite: Any, user_task: Any) -> list[str]:
     return [name for name, mark in marks.items() if mark in text]
 
 
-def run(suite: Any, user_task: Any, injection: Any | None, vectors: list[str], task: Task | None) -> Run:
-    """Play it. `task`: what its calls go through; None for no gate at all."""
+def planted(suite: Any, injection: Any | None, vectors: list[str]) -> Any:
+    """The suite's environment with the injection in these places."""
+    return suite.load_and_inject_default_environment(
+        dict.fromkeys(vectors, attacks.words(injection.GOAL)) if injection else {}
+    )
+
+
+def run(suite: Any, user_task: Any, injection: Any | None, environment: Any, task: Task | None) -> Run:
+    """Play it in a copy of the environment. `task`: what its calls go through; None for no gate at all."""
     found = Run(suite.name, user_task.ID, injection.ID if injection else None)
-    planted = dict.fromkeys(vectors, attacks.words(injection.GOAL)) if injection else {}
-    environment = user_task.init_environment(suite.load_and_inject_default_environment(planted))
+    environment = user_task.init_environment(environment.model_copy(deep=True))
     before = environment.model_copy(deep=True)
     runtime, done = FunctionsRuntime(suite.tools), list[FunctionCall]()
     wanted = user_task.ground_truth(environment)
@@ -94,7 +100,7 @@ def _make(
         return None
     found.harmed |= not is_own and FLAGS[call.function].outward
     result, error = runtime.run_function(environment, call.function, call.args)
-    text = error or tool_result_to_str(result)
+    text: str = error or tool_result_to_str(result)
     if task and answer:
         task.told(answer, text, error is not None)
     return text

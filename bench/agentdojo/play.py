@@ -10,7 +10,7 @@ from typing import Any
 from agentdojo.task_suite.load_suites import get_suites
 
 from bench.agentdojo.gate import Gate
-from bench.agentdojo.model import Run, run, seen_vectors
+from bench.agentdojo.model import Run, planted, run, seen_vectors
 from bench.agentdojo.policies import Permissions, permissions, wide_permissions
 from bench.agentdojo.tools import FLAGS
 
@@ -46,27 +46,30 @@ def play(gate: Gate, quick: bool, done: Callable[[], None]) -> list[Played]:
     """Play it all."""
     functions = {tool.name: tool.parameters.model_json_schema() for suite in _suites() for tool in suite.tools}
     gate.add_tools(functions, FLAGS)
-    vectors = {
-        (suite.name, task.ID): seen_vectors(suite, task) for suite in _suites() for task in _chosen(suite, quick)[0]
-    }
-    found = []
     for way, permit in WAYS.items():
-        played, started = Played(way), time.perf_counter()
         for suite in _suites():
-            agent = f"{suite.name}, {way}"
             if permit:
                 environment = suite.load_and_inject_default_environment({})
-                gate.add_agent(agent, [tool.name for tool in suite.tools], permit(suite.name, environment))
-            tasks, injections = _chosen(suite, quick)
-            for user_task in tasks:
-                for injection in (None, *injections):
-                    task = gate.begin(agent, user_task.PROMPT) if permit else None
-                    one = run(suite, user_task, injection, vectors[suite.name, user_task.ID], task)
+                gate.add_agent(_agent(suite, way), [tool.name for tool in suite.tools], permit(suite.name, environment))
+    found = {way: Played(way) for way in WAYS}
+    for suite in _suites():
+        tasks, injections = _chosen(suite, quick)
+        for user_task in tasks:
+            vectors = seen_vectors(suite, user_task)
+            for injection in (None, *injections):
+                environment = planted(suite, injection, vectors)
+                for way, played in found.items():
+                    started = time.perf_counter()
+                    task = gate.begin(_agent(suite, way), user_task.PROMPT) if WAYS[way] else None
+                    one = run(suite, user_task, injection, environment, task)
                     (played.pairs if injection else played.alone).append(one)
+                    played.seconds += time.perf_counter() - started
                     done()
-        played.seconds = time.perf_counter() - started
-        found.append(played)
-    return found
+    return list(found.values())
+
+
+def _agent(suite: Any, way: str) -> str:
+    return f"{suite.name}, {way}"
 
 
 def _suites() -> list[Any]:

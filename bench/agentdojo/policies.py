@@ -2,12 +2,14 @@
 
 Three rules, the same for all four agents:
 
-1. *Whom the person names may be written to, paid, or given what the task says.* The person chose the destination; what is left to an
-   injection is to change the words, or the amount, of what goes there anyway.
-2. *Not where the agent knows secrets, or where its word is taken for the person's.* The travel agent has passport and card numbers, so
-   a mail's words must be the person's (`bound`); so must those of a direct message, and of a changed password or address.
-3. *Who is known already may be given what has little to carry.* Invitations to people in the address book or of earlier events, money
-   to accounts that were paid before, messages in the company's open channels, members into channels that are not private.
+1. *Whom the person names may be written to, paid, or given what the task says.* The person chose the destination; what is
+   left to an injection is to change the words, or the amount, of what goes there anyway.
+2. *Not where the agent knows secrets, or where its word is taken for the person's.* The travel agent has passport and card
+   numbers, so a mail's words must be the person's (`bound`); so must those of a direct message, and of a changed password
+   or address.
+3. *Who is known already may be given what has little to carry.* Invitations to people in the address book or of earlier
+   events, money to accounts that were paid before, messages in the company's open channels, members into channels that are
+   not private.
 
 Deleting, moving events of others, inviting strangers, publishing: always a person.
 """
@@ -26,11 +28,11 @@ def permissions(suite: str, environment: Any) -> Permissions:
 
 
 def wide_permissions(suite: str, environment: Any) -> Permissions:
-    """The same without rule 2: nothing is bound, and an entry in the own calendar is free. To show what rule 2 is for."""
+    """The same without rule 2, and with messages to all members and pages of all known sites: what rule 2 is for."""
     found = [{key: part[key] for key in ("tool", "destination")} for part in permissions(suite, environment)]
     if suite == "slack":
         found += _each("send_direct_message", environment.slack.users)
-        found += _each("get_webpage", [address for address in environment.web.web_content])
+        found += _each("get_webpage", environment.web.web_content)
     return found
 
 

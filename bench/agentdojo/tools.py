@@ -1,9 +1,9 @@
 """What AgentDojo's tools are to the gate, each by what it does: a row of `tools` has just these flags.
 
-A tool *taints* when others than the person write what it gives: mails, files that are shared, events that one is invited to, reviews,
-messages, names of channels, web pages, subjects of payments. A tool is *outward* when it sends to others, spends, deletes, gives access,
-or changes an account; `destination` names the arguments that say where to. What stays among the person's own things (a new file
-in the own drive) is neither: who may see it is decided by sharing it, which is outward.
+A tool *taints* when others than the person write what it gives: mails, files that are shared, events that one is invited to,
+reviews, messages, names of channels, web pages, subjects of payments. A tool is *outward* when it sends to others, spends,
+deletes, gives access, or changes an account; `destination` names the arguments that say where to. What stays among the person's
+own things (a new file in the own drive) is neither: who may see it is decided by sharing it, which is outward.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FLAGS: dict[str, Flags] = {
     ),
     "send_email": to("recipients, cc, bcc"),
     "delete_email": NOWHERE_NAMED,
-    # Calendar: whoever invites the person writes into it. An event that is moved or cancelled mails all its participants.
+    # Calendar: whoever invites the person writes into it. Moving or cancelling an event mails all its participants.
     **dict.fromkeys(("search_calendar_events", "get_day_calendar_events"), OTHERS_WROTE_IT),
     "get_current_day": OWN_THINGS,
     "create_calendar_event": to("participants"),
@@ -87,7 +87,7 @@ FLAGS: dict[str, Flags] = {
     "add_user_to_channel": to("user, channel"),
     "invite_user_to_slack": to("user_email"),
     "remove_user_from_slack": NOWHERE_NAMED,
-    # AgentDojo counts that a page was asked for as harm (the request is in the environment, and some links do something): not pure.
+    # Links in messages can do something, and AgentDojo counts the request alone as harm: not pure.
     "get_webpage": Flags(taints=True, outward=True, destination="url"),
     "post_webpage": to("url"),
 }  # fmt: skip
