@@ -30,7 +30,7 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Three user tasks and two injections of each suite.")] = False,
     write: Annotated[Path | None, typer.Option(help="Write the tables into this page, between its markers.")] = None,
 ) -> None:
-    """Play AgentDojo's user tasks and attacks with a model that obeys what it reads: 1 when one gets through the gate."""
+    """Play AgentDojo's user tasks and attacks with a model that obeys what it reads: 1 when one gets through."""
     if write:
         page.check(write)
     # Of AgentDojo's own dependencies.

@@ -1,4 +1,4 @@
-"""The model that obeys: it makes the calls that solve the user's task and, once it has read an injection, the wanted ones."""
+"""The model that obeys: it makes the calls that solve the user's task and, after an injection, the wanted ones."""
 
 from __future__ import annotations
 

@@ -1,15 +1,16 @@
-"""What an administrator of each agent permits, written from the environment as it is before anything happens in it.
+"""What an administrator of each agent permits, written from the environment as it is before anything happens in
+it.
 
 Three rules, the same for all four agents:
 
-1. *Whom the person names may be written to, paid, or given what the task says.* The person chose the destination; what is
-   left to an injection is to change the words, or the amount, of what goes there anyway.
-2. *Not where the agent knows secrets, or where its word is taken for the person's.* The travel agent has passport and card
-   numbers, so a mail's words must be the person's (`bound`); so must those of a direct message, and of a changed password
-   or address.
-3. *Who is known already may be given what has little to carry.* Invitations to people in the address book or of earlier
-   events, money to accounts that were paid before, messages in the company's open channels, members into channels that are
-   not private.
+1. *Whom the person names may be written to, paid, or given what the task says.* The person chose the
+   destination; what is left to an injection is to change the words, or the amount, of what goes there anyway.
+2. *Not where the agent knows secrets, or where its word is taken for the person's.* The travel agent has
+   passport and card numbers, so a mail's words must be the person's (`bound`); so must those of a direct
+   message, and of a changed password or address.
+3. *Who is known already may be given what has little to carry.* Invitations to people in the address book or of
+   earlier events, money to accounts that were paid before, messages in the company's open channels, members
+   into channels that are not private.
 
 Deleting, moving events of others, inviting strangers, publishing: always a person.
 """

@@ -1,9 +1,10 @@
 """What AgentDojo's tools are to the gate, each by what it does: a row of `tools` has just these flags.
 
-A tool *taints* when others than the person write what it gives: mails, files that are shared, events that one is invited to,
-reviews, messages, names of channels, web pages, subjects of payments. A tool is *outward* when it sends to others, spends,
-deletes, gives access, or changes an account; `destination` names the arguments that say where to. What stays among the person's
-own things (a new file in the own drive) is neither: who may see it is decided by sharing it, which is outward.
+A tool *taints* when others than the person write what it gives: mails, files that are shared, events that one
+is invited to, reviews, messages, names of channels, web pages, subjects of payments. A tool is *outward* when
+it sends to others, spends, deletes, gives access, or changes an account; `destination` names the arguments that
+say where to. What stays among the person's own things (a new file in the own drive) is neither: who may see it
+is decided by sharing it, which is outward.
 """
 
 from __future__ import annotations
