@@ -112,6 +112,19 @@ $$;
 comment on function private.destinations(public.tools, jsonb) is
   'Where a call of these arguments goes: all of it. Null where that cannot be told, which no permission covers.';
 
+create or replace function private.names_nobody(p_tool public.tools, p_arguments jsonb) returns boolean
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+  return p_tool.destination is not null and not starts_with(p_tool.destination, '=') and not exists (
+    select from regexp_split_to_table(p_tool.destination, '\s*,\s*') n (name)
+    where coalesce(p_arguments -> n.name, 'null') not in ('null', '""', '[]')
+  );
+end
+$$;
+comment on function private.names_nobody(public.tools, jsonb) is
+  'Whether every argument that would say where a call goes is empty: an event without participants. What that means for a tool an admin '
+  'knows (it may go to nobody, or to whom it went before), so it is free by the permission ''nobody'' alone.';
+
 create or replace function private.host_of(p_address text) returns text
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 declare
@@ -285,6 +298,7 @@ begin
     continue when not coalesce(
       case
         when v_named = 'named by the person' then private.stands_in(p_words, p_destination)
+        when v_named = 'nobody' then p_destination = ''
         when starts_with(v_named, '*.')
           then v_host ~ '^[a-z0-9.-]+$' and right(v_host, length(v_named) - 1) = lower(substr(v_named, 2) collate "C")
         when starts_with(v_named, '*@')
@@ -324,6 +338,9 @@ begin
     when p_tool.destination is not null then private.destinations(p_tool, p_arguments)
     when not p_tool.outward then array['the network']
   end;
+  if v_destinations is null and p_tool.outward and private.names_nobody(p_tool, p_arguments) then
+    v_destinations := array[''];  -- which is no text that an argument can name
+  end if;
   if v_destinations is not null then
     if p_tool.outward and private.reads_what_is_known(p_tool, p_task, p_arguments) then
       return null;
@@ -339,7 +356,9 @@ begin
       end if;
     end if;
   end if;
-  return jsonb_build_object('destinations', coalesce(to_jsonb(v_destinations), '[]'), 'sources', private.sources_of(p_task));
+  return jsonb_build_object(
+    'destinations', coalesce(to_jsonb(array_remove(v_destinations, '')), '[]'), 'sources', private.sources_of(p_task)
+  );
 end
 $$;
 comment on function private.outward_gate(public.tools, public.tasks, jsonb) is

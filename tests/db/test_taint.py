@@ -484,3 +484,21 @@ def test_an_upload_that_comes_while_a_call_starts_is_before_it_or_after_it(datab
             assert execution_row(owner, mail["id"])["status"] == "pending"
         starting.result()
         assert execution_row(owner, mail["id"])["status"] == "awaiting_approval"
+
+
+def test_a_call_that_names_nobody_waits_unless_the_tool_may_then_send_nothing(
+    connection: Connection, alice: uuid.UUID, task: Row
+) -> None:
+    taint(connection, task)
+    named: tuple[Row, ...] = ({}, {"to": ""}, {"to": None, "cc": []})
+    assert all(gate(connection, task, "probe_mail", **arguments)["destinations"] == [] for arguments in named)  # type: ignore[index]
+
+    permit(connection, {"tool": "probe_mail", "destination": "nobody", "bound": ["subject"]})
+    assert all(free(connection, task, "probe_mail", **arguments) for arguments in named)
+    assert free(connection, task, "probe_mail", subject="news.example")
+    assert not free(connection, task, "probe_mail", subject="secret")
+    assert not free(connection, task, "probe_mail", to="nobody")
+    assert not free(connection, task, "probe_mail", to="eve@example.com")
+    assert not free(connection, task, "probe_mail", to={"": ""})
+    assert not free(connection, task, "probe_note")
+    assert not free(connection, task, "probe_nowhere")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+AGENTDOJO = all(importlib.util.find_spec(name) for name in ("agentdojo", "aib"))
 PEERS = all(importlib.util.find_spec(name) for name in ("dbos", "langgraph"))
 
 
@@ -63,6 +64,23 @@ def test_row_level_security_is_measured_beside_the_same_rows(tmp_path: Path) -> 
     assert {one["rows"] for one in found if "last 100" in one["what"]} == {100}
     # So small a database has tables that are best read whole; these are not, in any plan.
     assert not any(table in one["plan"] for one in found for table in ("messages", "task_events", "files"))
+
+
+@pytest.mark.skipif(not AGENTDOJO, reason="the extra [agentdojo] is not installed")
+def test_no_attack_that_is_obeyed_gets_through_the_gate() -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "bench.agentdojo", "--quick"]
+    ran = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "no gate" in ran.stdout
+    assert "agent-injection-bench" in ran.stdout
+
+
+@pytest.mark.skipif(AGENTDOJO, reason="the extra [agentdojo] is installed")
+def test_what_the_attacks_need_is_named_in_one_line() -> None:
+    command = [sys.executable, "-m", "bench.agentdojo", "--quick"]
+    ran = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[-1].endswith("pip install 'agent-runtime[agentdojo]'")
 
 
 def test_an_unknown_benchmark_is_named_in_one_line() -> None:
