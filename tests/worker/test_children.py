@@ -43,12 +43,13 @@ async def test_wide_research_with_one_slot(desk: Desk, office: Office) -> None:
         "error_message"
     ]
     first, second = (await desk.messages(parent, "tool"))[1:3]
-    assert first.startswith("Spawn 1: 20 of 25 tasks completed.")
+    # Fenced: what children found is from outside where they read something from there.
+    assert "\nSpawn 1: 20 of 25 tasks completed." in first
     assert "Gaps, without a result: 3, 7, 11, 19, 24." in first
     assert "| 3 | Barcelona | failed |" in first
     assert "the model stumbled over Barcelona" in first
     assert '| 1 | Amsterdam | completed | {"city": "Amsterdam", "is_listed": true} |' in first
-    assert second.startswith("Spawn 1: 25 of 25 tasks completed.")
+    assert "\nSpawn 1: 25 of 25 tasks completed." in second
     assert "No gaps." in second
 
     made = await desk.rows(
