@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300
 
 LEFT = "select count(*) as left from auth.users where email like 'access-probe%'"
 LEFT_FILES = "select count(*) as left from storage.objects where name like '%probe%'"
-SOME = frozenset({"anon", "user", "admin", "outsider_admin"})
+A_FEW_CALLERS = frozenset({"anon", "user", "admin", "outsider_admin"})
 """By SQL everybody is tried on each version; by REST these are enough to see that the API hands on who asks."""
 TABLES = "select tablename from pg_tables where schemaname = 'public' order by 1"
 
@@ -80,7 +80,7 @@ async def test_the_cells_of_some_are_as_declared_on_the_oldest_version_of_postgr
         await api.start()
         try:
             keys = cluster.secrets.publishable_key, cluster.secrets.secret_key.get_secret_value()
-            report = await asyncio.to_thread(everywhere, database.owner, Api(api.url, *keys), ("rest",), SOME)
+            report = await asyncio.to_thread(everywhere, database.owner, Api(api.url, *keys), ("rest",), A_FEW_CALLERS)
             assert report.differences == []
             assert len(report.findings) > 500
         finally:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 # A slow machine is slow, not wrong.
-expect.set_options(timeout=30_000)
 
 PYTHON = b"import json\n\n\nclass Total:\n    def of(self, rows):\n        return sum(rows) * 2.5\n"
 SVG = (

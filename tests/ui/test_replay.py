@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 # A slow machine is slow, not wrong.
-expect.set_options(timeout=30_000)
 
 
 async def story(site: Site, work: Work) -> None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.ui.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-expect.set_options(timeout=20_000)
 
 PROMPT = "What should the agent do?"
 

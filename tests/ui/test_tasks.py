@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # Several tests share two processors.
-expect.set_options(timeout=20_000)
 
 CSV = b"city,rentals\nMadrid,12\nMadrid,30\n"
 PROMPT = "What should the agent do?"
