@@ -33,6 +33,7 @@ NAMES = (
     "file_grep",
     "rls",
     "python_exec",
+    "tools_at_once",
     "ui_size",
     "ui_timeline",
     "live_streams",

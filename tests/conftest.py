@@ -51,6 +51,8 @@ LONGEST_FILES = (
 """Of these a process gets one first: whoever got one last would work alone at the end. The rest go by their number of
 tests, the most first."""
 
+MEMORY_BYTES = 8 << 30
+
 POSTGRES_15 = Path(os.environ.get("POSTGRES_15_PROGRAMS", "/usr/lib/postgresql/15/bin"))
 """No wheel carries Postgres 15; Debian's packages do, and plpgsql_check with it."""
 
@@ -107,10 +109,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def open_folder() -> Iterator[Path]:
     """A folder for the session that the unprivileged user of the stack can enter; pytest's own are closed."""
-    folder = Path(tempfile.mkdtemp(prefix="agent-runtime-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="agent-runtime-tests-", dir=_memory()))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> Path | None:
+    """Where files are kept in memory, if there is enough: to make and drop a database takes half of the CPU there."""
+    shared = Path("/dev/shm")  # noqa: S108  mkdtemp makes a folder of our own in it
+    return shared if shared.is_dir() and shutil.disk_usage(shared).free > MEMORY_BYTES else None
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -149,6 +149,8 @@ class LocalPostgres:
         settings = {"listen_addresses": HOST, "unix_socket_directories": ""}
         if not self._durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            # A checkpoint costs little without fsync, and the tests' files may be in memory.
+            settings |= {"min_wal_size": "32MB", "max_wal_size": "128MB"}
         return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
 
     async def _wait_until_ready(self, timeout_seconds: float) -> None:

@@ -38,12 +38,12 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[AgentRuntimeError]], ...] = (
         re.compile(
             r"( already|there is nothing to (decide|pause)| it is not (in doubt|paused)| cannot change| is disabled)$"
             r"| cannot go from | is over$| were changed meanwhile: | already: it needs another | cannot be made less$"
-            r"|has no listing$|: there is no listing$"
+            r"|has no listing$|: there is no listing$| is no server of tools$|^the listing is over "
         ),
         IllegalTransition,
     ),
     (re.compile(r" is the last admin of "), IllegalTransition),
-    (re.compile(r" is empty| is not | is taken: | is true or false|^p_arguments is an object"), InvalidInput),
+    (re.compile(r" is empty| is not | is taken: | is true or false|^p_arguments is an object|^allow_hosts is a list "), InvalidInput),
 )
 
 

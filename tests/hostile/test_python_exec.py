@@ -186,7 +186,7 @@ async def test_figures_and_tables(python: Python) -> None:
         "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()\nax.plot([1, 2], [3, 4])\n"
         "ax.set_title('Rentals, per day')\nplt.show()\nplt.figure()\nplt.plot([1])"
     )
-    assert drawn.content.endswith("figures: figures/rentals-per-day.png, figures/figure-1.png")
+    assert "\nfigures: figures/rentals-per-day.png, figures/figure-1.png" in drawn.content
     assert "non-interactive" not in drawn.content
     assert drawn.data["figures"] == ["figures/rentals-per-day.png", "figures/figure-1.png"]
     assert python.workspace.read_bytes("figures/figure-1.png").startswith(b"\x89PNG")

@@ -87,8 +87,9 @@ async def test_closing_ends_daemons_and_readers_and_can_be_repeated(sandbox: San
 
 async def test_a_signal_reaches_the_command_alone(sandbox: Sandbox, workspace: Workspace) -> None:
     code = (
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGINT, lambda *_: (print('interrupted', flush=True), sys.exit(3)))\n"
+        # Not `print` in the handler: the signal may come while the first one still flushes.
+        "import os, signal, sys, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: (os.write(1, b'interrupted'), sys.exit(3)))\n"
         "print('ready', flush=True)\ntime.sleep(600)"
     )
     running = await sandbox.start(["python3", "-c", code], workspace=workspace.root)
