@@ -8,6 +8,8 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # What the web UI is built from, folders too, so that a file that was removed counts. stamp.json is written last.
 UI     := ui/dist/stamp.json
 UI_SRC := $(shell find ui/. -not -path '*/node_modules*' -not -path 'ui/./dist*')
+# Without byte code every process would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo up ui test check format access seed types screenshots bench audit secrets lock clean system-demo system-test
 
@@ -76,7 +78,7 @@ $(UI): $(UI_SRC) scripts/build_ui.py agent_runtime/web/stamp.py | $(VENV)/.local
 system-demo:
 	@sh scripts/system_packages.sh bwrap:bubblewrap
 system-test:
-	@sh scripts/system_packages.sh bwrap:bubblewrap chromium:chromium pgbouncer:pgbouncer rg:ripgrep
+	@sh scripts/system_packages.sh bwrap:bubblewrap chromium-headless-shell:chromium-headless-shell pgbouncer:pgbouncer rg:ripgrep
 	@sh scripts/postgres_15.sh
 
 $(VENV)/bin/python:

@@ -1,7 +1,8 @@
 """Pictures of each screen of the web UI for docs/images/ui: light, dark and as on a phone. `make screenshots` runs it.
 
 Brings up a stack of its own in a temporary folder, lets the stand-in do real work there, leads a few tasks by hand into
-the states that do not last (an approval that waits, a question, a running step), and looks at every screen in Chromium.
+the states that do not last (an approval that waits, a question, a running step), and looks at every screen in Chromium;
+then another stack, where toolbox_pictures.py has each kind of tool used. With names, only these: `… tool-python`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from agent_runtime.local.stack import Stack
 from agent_runtime.person.client import Person
 from agent_runtime.person.session import Session
 from agent_runtime.toolbox.browser.chromium import find_chromium
+from scripts.toolbox_pictures import VIEWS, open_toolbox
 from tests.e2e.desk import new_person, take, worker_connection
 from tests.ui.conftest import DESKTOP, FLAGS, PHONE, Site, serving
 from tests.ui.telling import advanced, planned, told
@@ -66,23 +68,49 @@ async def main() -> int:
     """Take them all. 0 when each screen showed what it had to."""
     program = find_chromium()
     if program is None:
-        print("there is no Chromium: apt-get install chromium", file=sys.stderr)
+        print("there is no Chromium: apt-get install chromium-headless-shell", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="agent-runtime-screenshots-") as name:
         folder = Path(name)
         folder.chmod(0o711)  # noqa: ASYNC240 - one call, before anything runs
-        async with (
-            Stack(folder / "stack", look_for_ollama=False, durable=False) as stack,
-            serving(stack) as (url, server),
-        ):
-            scene = await _prepare(Site(stack, url, server))
-            async with async_playwright() as playwright:
-                browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-                missing = await _take_all(browser, scene)
-                await browser.close()
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
+            missing = await _of_the_screens(browser, folder) + await _of_the_toolbox(browser, folder)
+            await browser.close()
     for line in missing:
         print(line, file=sys.stderr)
     return 1 if missing else 0
+
+
+async def _of_the_screens(browser: Browser, folder: Path) -> list[str]:
+    shots = [shot for shot in SHOTS if _wanted(shot.name)]
+    if not shots:
+        return []
+    async with (
+        Stack(folder / "stack", look_for_ollama=False, durable=False) as stack,
+        serving(stack) as (url, server),
+    ):
+        scene = await _prepare(Site(stack, url, server))
+        screens = [
+            Screen(shot.name, shot.path(scene), shot.shows, scene.person if shot.signed_in else None) for shot in shots
+        ]
+        return await _take_all(browser, scene.site, screens)
+
+
+async def _of_the_toolbox(browser: Browser, folder: Path) -> list[str]:
+    if not any(_wanted(name) for name, _, _ in VIEWS):
+        return []
+    async with open_toolbox(folder) as toolbox:
+        screens = [
+            Screen(name, path, shows, toolbox.person)
+            for name, (path, shows) in toolbox.screens.items()
+            if _wanted(name)
+        ]
+        return await _take_all(browser, toolbox.site, screens)
+
+
+def _wanted(name: str) -> bool:
+    return not sys.argv[1:] or name in sys.argv[1:]
 
 
 async def _prepare(site: Site) -> Scene:
@@ -191,22 +219,31 @@ SHOTS = [
 LOOKS = [("light", "light", DESKTOP), ("dark", "dark", DESKTOP), ("phone", "light", PHONE)]
 
 
-async def _take_all(browser: Browser, scene: Scene) -> list[str]:
+@dataclass(frozen=True)
+class Screen:
+    """A shot that is ready to be taken."""
+
+    name: str
+    path: str
+    shows: str
+    person: Session | None
+
+
+async def _take_all(browser: Browser, site: Site, screens: list[Screen]) -> list[str]:
     missing = []
     with Progress(console=Console(stderr=True)) as progress:
-        bar = progress.add_task("Screens", total=len(SHOTS) * len(LOOKS))
+        bar = progress.add_task("Screens", total=len(screens) * len(LOOKS))
         for look, theme, viewport in LOOKS:
-            for shot in SHOTS:
-                person = scene.person if shot.signed_in else None
-                page = await scene.site.open(browser, person, shot.path(scene), theme=theme, viewport=viewport)
+            for screen in screens:
+                page = await site.open(browser, screen.person, screen.path, theme=theme, viewport=viewport)
                 try:
-                    await page.locator(shot.shows).first.wait_for()
+                    await page.locator(screen.shows).first.wait_for()
                 except BrowserError as error:
-                    missing.append(f"{shot.name} ({look}): {str(error).splitlines()[0]}")
+                    missing.append(f"{screen.name} ({look}): {str(error).splitlines()[0]}")
                 # A screen with a live stream is never quiet.
                 with contextlib.suppress(BrowserError):
                     await page.wait_for_load_state("networkidle", timeout=1_500)
-                await page.screenshot(path=IMAGES / f"{shot.name}-{look}.png", animations="disabled")
+                await page.screenshot(path=IMAGES / f"{screen.name}-{look}.png", animations="disabled")
                 await page.context.close()
                 progress.advance(bar)
     return missing

@@ -160,7 +160,7 @@ async def violations_in_both_themes(page: Page) -> list[str]:
 async def browser() -> AsyncIterator[Browser]:
     program = find_chromium()
     if program is None:
-        pytest.skip("no Chromium: apt-get install chromium")
+        pytest.skip("no Chromium: apt-get install chromium-headless-shell")
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield running

@@ -7,17 +7,20 @@ import shutil
 import sys
 from pathlib import Path
 
-REMEDY = "run `playwright install chromium` or install the system's package (`apt install chromium`)"
+REMEDY = "run `playwright install chromium` or install the system's package (`apt install chromium-headless-shell`)"
 
+# The shell is Chromium without a window: it starts in two thirds of the time and takes two thirds of the memory. Debian's
+# /usr/bin has a script for it that stays between us and the browser.
+_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC_PROGRAMS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 _PLAYWRIGHT_PROGRAMS = (
+    "chromium_headless_shell-*/*/*headless*shell",
     "chromium-*/chrome-linux*/chrome",
     "chromium-*/chrome-mac*/*.app/Contents/MacOS/*",
-    "chromium_headless_shell-*/*/*headless*shell",
 )
 
 
@@ -28,6 +31,8 @@ def find_chromium() -> Path | None:
         found = sorted(_playwright_folder().glob(pattern), key=lambda path: (len(path.parts[-3]), str(path)))
         if found:
             return found[-1]
+    if os.access(_SHELL, os.X_OK):
+        return _SHELL
     for name in _PROGRAMS:
         if program := shutil.which(name):
             return Path(program)

@@ -68,6 +68,9 @@ class Traffic:
     def _answered(self, response: Response) -> None:
         if self._is_own_navigation(response.request):
             self.status = response.status
+            if response.status == 401 and "www-authenticate" in response.headers:
+                # A Chromium without a window shows the answer's text; one with a window fails so.
+                self.failure = "net::ERR_INVALID_AUTH_CREDENTIALS"
 
     def _end(self, request: Request) -> None:
         self._open.discard(request)
