@@ -121,11 +121,15 @@ class _Desk:
         await self._rows(WATCH)
         await self._rows("insert into auth.users (id, email) values (%s, 'measured@example.org')", self._person)
         await self._rows(
-            "insert into public.agents (name, system_prompt, model_name, tools_enabled, is_public)"
-            " values ('Measured', 'Work.', 'default', %s, true)",
+            "insert into public.agents"
+            " (name, system_prompt, model_name, tools_enabled, standing_permissions, is_public)"
+            " values ('Measured', 'Work.', 'default', %s, %s, true)",
             list(TOOLS),
+            ["shell_exec", "python_exec"],
         )
-        await self._rows("update public.tools set is_enabled = true where name = any(%s)", list(TOOLS))
+        await self._rows(
+            "update public.tools set is_enabled = true, requires_confirmation = false where name = any(%s)", list(TOOLS)
+        )
         await self._rows(
             "update public.system_config set config_value = '1000' where config_key = 'max_concurrent_tasks'"
         )
@@ -148,8 +152,10 @@ class _Desk:
         )
         (ends,) = await self._rows(
             "select count(*) filter (where status <> 'completed') as failed, sum(attempts - 1) as lost,"
-            " (select string_agg(distinct e.tool_name || ' ' || coalesce(e.error_message, ''), '; ')"
-            "  from public.tool_executions e where e.status not in ('completed')) as calls from public.tasks"
+            " (select string_agg(distinct t.name || ' ' || coalesce(e.error_message, ''), '; ')"
+            "  from public.tool_executions e join public.tools t on t.id = e.tool_id"
+            "  where e.status <> 'completed') as calls"
+            " from public.tasks"
         )
         if ends["failed"] or ends["calls"]:
             raise NotComparable(f"{ends['failed']} tasks failed; calls: {ends['calls']}")

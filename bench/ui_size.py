@@ -43,7 +43,9 @@ async def measure(quick: bool, steps: Steps) -> Report:
     """Kilobytes."""
     program = find_chromium()
     if program is None or find_bundle() is None:
-        raise ConfigError("there is no Chromium: apt-get install chromium-headless-shell" if program is None else "run: make ui")
+        raise ConfigError(
+            "there is no Chromium: apt-get install chromium-headless-shell" if program is None else "run: make ui"
+        )
     rounds = 1 if quick else 3
     steps.expect(rounds * len(ENCODINGS))
     loads: dict[str, list[list[Fetched]]] = {name: [] for name in ENCODINGS}

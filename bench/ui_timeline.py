@@ -90,7 +90,9 @@ async def measure(quick: bool, steps: Steps) -> Report:
     """Milliseconds."""
     program = find_chromium()
     if program is None or find_bundle() is None:
-        raise ConfigError("there is no Chromium: apt-get install chromium-headless-shell" if program is None else "run: make ui")
+        raise ConfigError(
+            "there is no Chromium: apt-get install chromium-headless-shell" if program is None else "run: make ui"
+        )
     rounds, events = (1, 500) if quick else (5, EVENTS)
     steps.expect(rounds)
     found: list[dict[str, float]] = []

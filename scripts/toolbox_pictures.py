@@ -34,13 +34,13 @@ TOOLS = (
 )  # fmt: skip
 # A picture's name, the call it is of (the last of that tool), and what has to be on it.
 VIEWS = (
-    ("tool-web-page", "web_fetch", "text=Berths for guests"),
+    ("tool-web-page", "web_fetch", "text=## Berths for guests"),
     ("tool-http", "http_request", "text=tides"),
-    ("tool-browser", "browser_type", "role=img"),
+    ("tool-browser", "browser_screenshot", "role=img"),
     ("tool-terminal", "shell_exec", "text=Publish the figures"),
     ("tool-python", "python_exec", "role=img"),
     ("tool-search", "file_grep", "text=tides.json"),
-    ("tool-children", "retry_tasks", "text=Warsaw"),
+    ("tool-children", "retry_tasks", "role=table"),
 )
 
 
@@ -76,7 +76,10 @@ async def open_toolbox(folder: Path) -> AsyncIterator[Toolbox]:
             yield Toolbox(
                 site,
                 session,
-                {name: (f"/tasks/{calls[tool][0]}?call={calls[tool][1]}", shows) for name, tool, shows in VIEWS},
+                {
+                    name: (f"/tasks/{calls[tool][0]}?call={calls[tool][1]}&part=workbench", shows)
+                    for name, tool, shows in VIEWS
+                },
             )
 
 
@@ -86,11 +89,14 @@ def _permit(site: Site, session: Session, address: str) -> None:
         {"tool": tool, "destination": address} for tool in ("http_request", "browser_navigate", "browser_type")
     ]
     with psycopg.connect(site.stack.database_url) as owner:
-        owner.execute("update tools set is_enabled = true where name = any(%s)", [list(TOOLS)])
         owner.execute(
-            "insert into agents (name, system_prompt, model_name, tools_enabled, outward_permissions, is_public)"
-            " values ('Harbour master', 'Help those who come by sea.', 'default', %s, %s, true)",
-            [list(TOOLS), Jsonb(permissions)],
+            "update tools set is_enabled = true, requires_confirmation = false where name = any(%s)", [list(TOOLS)]
+        )
+        owner.execute(
+            "insert into agents"
+            " (name, system_prompt, model_name, tools_enabled, standing_permissions, outward_permissions, is_public)"
+            " values ('Harbour master', 'Help those who come by sea.', 'default', %s, %s, %s, true)",
+            [list(TOOLS), ["shell_exec", "python_exec"], Jsonb(permissions)],
         )
         owner.execute(
             "update tenants set settings = settings || %s where id = (select tenant_id from users where id = %s)",
@@ -102,7 +108,9 @@ def _calls(site: Site, tasks: list[UUID]) -> dict[str, tuple[UUID, UUID]]:
     """Task and execution of the last call of each tool."""
     with psycopg.connect(site.stack.database_url) as owner:
         rows = owner.execute(
-            "select tool_name, task_id, id from tool_executions where task_id = any(%s) order by created_at", [tasks]
+            "select t.name, e.task_id, e.id from tool_executions e join tools t on t.id = e.tool_id"
+            " where e.task_id = any(%s) order by e.started_at",
+            [tasks],
         ).fetchall()
     return {tool: (task, call) for tool, task, call in rows}
 

@@ -223,6 +223,7 @@ export const task = {
     emptyText: 'What the agent does with its tools is shown here.',
     follows: 'Follows the newest call',
     follow: 'Follow the newest',
+    outside: 'From outside',
     previous: 'Previous call',
     next: 'Next call',
     raw: 'Everything as data',

@@ -226,6 +226,7 @@ export const task: Same<typeof english> = {
     emptyText: 'Aquí se muestra lo que el agente hace con sus herramientas.',
     follows: 'Sigue la última llamada',
     follow: 'Seguir la última',
+    outside: 'De fuera',
     previous: 'Llamada anterior',
     next: 'Llamada siguiente',
     raw: 'Todo como datos',

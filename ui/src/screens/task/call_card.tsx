@@ -24,6 +24,7 @@ import { OVER, type Call } from '@/live/fold'
 import { stripAnsi } from './ansi'
 import { Time } from './entry'
 import { useFacts } from './facts'
+import { unfenced } from './fence'
 import { useCallContent, useCallRow } from './row_store'
 import { argumentsText, detailOf, objectOf, oneLine, previewOf, verbOf } from './words'
 
@@ -79,7 +80,7 @@ export function CallCard({
   const detail = detailOf(call.tool, args)
   const waits = call.status === 'awaiting_approval' || call.status === 'in_doubt'
   if (call.tool === 'message_ask' && !waits) return <Asked call={call} at={at} question={args?.question} />
-  const preview = content ? previewOf(call.tool, stripAnsi(content)) : ''
+  const preview = content ? previewOf(call.tool, stripAnsi(unfenced(content).text)) : ''
   return (
     <article className={`call call-${call.status} ${isOpened ? 'call-opened' : ''}`}>
       <div className="call-head">

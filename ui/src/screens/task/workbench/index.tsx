@@ -6,11 +6,12 @@ import { Button, IconButton } from '@/kit/button'
 import { bytes } from '@/kit/figures'
 import { useNotices } from '@/kit/notices'
 import { Empty, Loading, ProblemLine } from '@/kit/states'
-import { StatusBadge } from '@/kit/status'
+import { Badge, StatusBadge } from '@/kit/status'
 import { OVER, type Call, type Timeline } from '@/live/fold'
 import { FileName } from '@/viewers/file_name'
 import { CallIcon, CallTime } from '../call_card'
 import { useTools } from '../data'
+import { unfenced } from '../fence'
 import { useCallContent } from '../row_store'
 import { objectOf, oneLine, verbOf } from '../words'
 import { Anything, viewOf } from './registry'
@@ -81,6 +82,7 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
   const isOver = OVER.has(call.status)
   const content = useCallContent(call.id, isOver ? timeline.results[call.step] : undefined)
   const saveAll = useSaveAll(call)
+  const outside = useMemo(() => (content ? unfenced(content) : null), [content])
   const files = useMemo(
     () => Object.values(timeline.files).filter((file) => file.executionId === call.id),
     [timeline.files, call.id],
@@ -115,6 +117,11 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
             </Button>
           </div>
         )}
+        {outside?.from != null && !raw && (
+          <p className="bench-quiet">
+            <Badge>{t('workbench.outside')}</Badge> {outside.from}
+          </p>
+        )}
         {!read && !error && <Loading />}
         {read && (
           <ViewGuard key={`${String(raw)}${call.lastEvent}`}>
@@ -125,7 +132,7 @@ function OneCall({ taskId, timeline, call }: { taskId: string; timeline: Timelin
                 args,
                 // In a replay the row tells more than was known at the moment.
                 data: isOver ? (detail?.data ?? null) : null,
-                content: content ?? null,
+                content: (raw ? content : outside?.text) ?? null,
                 files,
               })}
             </Suspense>
