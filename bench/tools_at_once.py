@@ -151,7 +151,7 @@ class _Desk:
             LEASE_SECONDS / 3,
         )
         (ends,) = await self._rows(
-            "select count(*) filter (where status <> 'completed') as failed, sum(attempts - 1) as lost,"
+            "select count(*) filter (where status <> 'completed') as failed, sum(attempts) as lost,"
             " (select string_agg(distinct t.name || ' ' || coalesce(e.error_message, ''), '; ')"
             "  from public.tool_executions e join public.tools t on t.id = e.tool_id"
             "  where e.status <> 'completed') as calls"
