@@ -74,6 +74,7 @@ async def examine(data_dir: Path | None) -> list[Part]:
         *await asyncio.to_thread(lambda: list(_embedded_programs(absent))),
         *await asyncio.to_thread(lambda: list(_command_sandbox(settings))),
         await asyncio.to_thread(_chromium),
+        _ripgrep(),
         *await _model_server(settings, models),
         database,
         await _supabase(settings, running),
@@ -158,6 +159,13 @@ def _command_sandbox(settings: Settings) -> Iterator[Part]:
     yield Part("Command sandbox", state, sandbox.name, sandbox.describe(), remedy)
     if shutil.which("bwrap") is None:
         yield Part("bubblewrap", "optional", detail="not found on PATH", remedy="apt install bubblewrap")
+
+
+def _ripgrep() -> Part:
+    found = shutil.which("rg")
+    if found is None:
+        return Part("ripgrep", "optional", detail="not found; file_grep is slower", remedy="apt install ripgrep")
+    return Part("ripgrep", "ok", detail=found)
 
 
 def _chromium() -> Part:

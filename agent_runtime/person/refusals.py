@@ -43,7 +43,12 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], type[AgentRuntimeError]], ...] = (
         IllegalTransition,
     ),
     (re.compile(r" is the last admin of "), IllegalTransition),
-    (re.compile(r" is empty| is not | is taken: | is true or false|^p_arguments is an object|^allow_hosts is a list "), InvalidInput),
+    (
+        re.compile(
+            r" is empty| is not | is taken: | is true or false|^p_arguments is an object|^allow_hosts is a list "
+        ),
+        InvalidInput,
+    ),
 )
 
 

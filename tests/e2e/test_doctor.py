@@ -68,13 +68,14 @@ def test_a_machine_with_everything_passes() -> None:
     assert "ollama serve" in parts["Model server"]["remedy"]
 
 
-def test_without_bubblewrap_and_chromium_both_are_named_with_their_remedies() -> None:
+def test_without_bubblewrap_chromium_and_ripgrep_each_is_named_with_its_remedy() -> None:
     _, parts = examine({"PATH": "/nowhere", "PLAYWRIGHT_BROWSERS_PATH": "/nowhere"})
     assert parts["bubblewrap"]["state"] == "optional"
     assert "apt install bubblewrap" in parts["bubblewrap"]["remedy"]
     assert "bubblewrap" not in parts["Command sandbox"]["version"]
     assert parts["Chromium"]["state"] == "optional"
     assert "playwright install chromium" in parts["Chromium"]["remedy"]
+    assert (parts["ripgrep"]["state"], parts["ripgrep"]["remedy"]) == ("optional", "apt install ripgrep")
 
 
 @pytest.mark.parametrize(

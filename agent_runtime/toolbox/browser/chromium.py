@@ -9,9 +9,10 @@ from pathlib import Path
 
 REMEDY = "run `playwright install chromium` or install the system's package (`apt install chromium-headless-shell`)"
 
-# The shell is Chromium without a window: it starts in two thirds of the time and takes two thirds of the memory. Debian's
-# /usr/bin has a script for it that stays between us and the browser.
-_SHELL = Path("/usr/lib/chromium/chromium-headless-shell")
+# Chromium without a window: it starts in two thirds of the time and takes two thirds of the memory.
+_SHELL = "chromium-headless-shell"
+# What Debian has on PATH is a script that would stay between us and the browser.
+_SHELL_ITSELF = Path("/usr/lib/chromium/chromium-headless-shell")
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC_PROGRAMS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -31,8 +32,8 @@ def find_chromium() -> Path | None:
         found = sorted(_playwright_folder().glob(pattern), key=lambda path: (len(path.parts[-3]), str(path)))
         if found:
             return found[-1]
-    if os.access(_SHELL, os.X_OK):
-        return _SHELL
+    if shell := shutil.which(_SHELL):
+        return _SHELL_ITSELF if os.access(_SHELL_ITSELF, os.X_OK) else Path(shell)
     for name in _PROGRAMS:
         if program := shutil.which(name):
             return Path(program)
