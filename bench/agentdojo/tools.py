@@ -49,7 +49,7 @@ FLAGS: dict[str, Flags] = {
     "get_current_day": OWN_THINGS,
     "create_calendar_event": to("participants"),
     "add_calendar_event_participants": to("participants"),
-    "reschedule_calendar_event": NOWHERE_NAMED,
+    "reschedule_calendar_event": to("=its participants"),
     "cancel_calendar_event": NOWHERE_NAMED,
     # Drive: others share files, and write in them.
     **dict.fromkeys(("search_files_by_filename", "search_files", "get_file_by_id", "list_files"), OTHERS_WROTE_IT),

@@ -307,11 +307,12 @@ begin
         else p_destination = v_named or v_host = lower(v_named collate "C")
       end, false
     );
-    -- And what it says, where the permission asks for that, too.
+    -- And what it says, where the permission asks for that, too: as it was written, or With Capitals As A Title.
     if not exists (
       select from jsonb_array_elements_text(coalesce(v_permission -> 'bound', '[]')) b
       where coalesce(p_arguments -> b.value, 'null') <> 'null'
         and not private.stands_in(p_words, p_arguments ->> b.value)
+        and not private.stands_in(initcap(p_words), p_arguments ->> b.value)
     ) then
       return true;
     end if;
