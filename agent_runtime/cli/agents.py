@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,9 @@ app.add_typer(agents)
 
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Name = Annotated[str, typer.Argument(help="The agent's name or id.", show_default=False)]
+
+# What binds stands before the first =, where no text of a destination can be.
+_PERMISSION = re.compile(r"([^=(),\s]+)(?:\(\s*([^=(),\s]+(?:\s*,\s*[^=(),\s]+)*)\s*\))?=(.+)", re.DOTALL)
 
 
 @agents.command("list", epilog="Example: agent-runtime agents list")
@@ -69,8 +73,9 @@ def edit(
     outward: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="TOOL=DESTINATION",
-            help="Where tools send what a tainted task knows without asking, all of it; `none`. An admin's.",
+            metavar="TOOL[(ARGUMENT,…)]=DESTINATION",
+            help="Where tools send what a tainted task knows without asking, all of it; `none`. Arguments in brackets:"
+            " only as the person wrote them. An admin's.",
         ),
     ] = None,
     limit: Annotated[
@@ -153,17 +158,22 @@ def publish(
 def _permissions(given: list[str]) -> list[dict[str, Any]]:
     if given == ["none"]:
         return []
-    pairs = [one.partition("=") for one in given]
-    for tool, _, destination in pairs:
-        if not tool or not destination:
-            raise InvalidInput("--outward is TOOL=DESTINATION, as in --outward http_request=api.example.org")
-    return [{"tool": tool, "destination": destination} for tool, _, destination in pairs]
+    permissions: list[dict[str, Any]] = []
+    for one in given:
+        if not (read := _PERMISSION.fullmatch(one)):
+            raise InvalidInput(
+                "--outward is TOOL=DESTINATION, as in --outward http_request=api.example.org,"
+                " or TOOL(ARGUMENT,…)=DESTINATION"
+            )
+        tool, names, destination = read.groups()
+        bound = [name.strip() for name in names.split(",")] if names else []
+        permissions.append({"tool": tool, "destination": destination} | ({"bound": bound} if bound else {}))
+    return permissions
 
 
 def _permission_text(permission: dict[str, Any]) -> str:
-    bound = ", ".join(permission.get("bound") or [])
-    text = f"{permission.get('tool')} to {permission.get('destination')}"
-    return f"{text} (bound: {bound})" if bound else text
+    bound = ",".join(permission.get("bound") or [])
+    return f"{permission.get('tool')}{f'({bound})' if bound else ''}={permission.get('destination')}"
 
 
 def _facts(agent: FullAgentRow) -> list[tuple[str, str]]:

@@ -32,7 +32,12 @@ _BY_CODE: dict[str, type[AgentRuntimeError]] = {
 _HIDDEN = "SUP"
 _RAISED = "PostgresError: "
 _BY_TEXT: tuple[tuple[re.Pattern[str], type[AgentRuntimeError]], ...] = (
-    (re.compile(r"^limit \w+ (reached: |is a number above 0)|^limits is an object|^there is no limit "), InvalidInput),
+    (
+        re.compile(
+            r"^limit \w+ (reached: |is a number above 0)|^limits is an object|^there is no limit |^outward permission "
+        ),
+        InvalidInput,
+    ),
     (re.compile(r"^(there is no |the conversation has no |task \S+ has no )"), NotFound),
     (
         re.compile(

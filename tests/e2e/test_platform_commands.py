@@ -96,10 +96,24 @@ def test_agents_are_shown_edited_and_copied(
         (["--limit", "steps"], "give a name and a number"),
         ([], "nothing to change"),
         (["--public"], "only an admin can give standing permissions"),
+        (["--outward", "http_request=api.example.org"], "only an admin can permit an agent to send without asking"),
+        (["--outward", "http_request"], "--outward is TOOL=DESTINATION"),
+        (["--outward", "http_request(body=api.example.org"], "--outward is TOOL=DESTINATION"),
     ):
         code, _, error = run(user, "agents", "edit", name, *arguments)
         assert (code in (1, 2), said in error) == (True, True), error
     assert "is changed" in run(admin, "agents", "edit", name, "--public", "--standing", "none", "--limit", "none")[1]
+    # A destination may say anything: what binds stands before the first =.
+    bound = ("http_request(body, headers)=named by the person", "http_request=exactly (this)=that")
+    permitted = told(run(admin, "agents", "edit", name, *(f"--outward={one}" for one in bound), "--json"))
+    assert permitted["outward_permissions"] == [
+        {"tool": "http_request", "destination": "named by the person", "bound": ["body", "headers"]},
+        {"tool": "http_request", "destination": "exactly (this)=that"},
+    ]
+    shown = run(user, "agents", "show", name)[1]
+    assert "http_request(body,headers)=named by the person" in shown and "http_request=exactly (this)=that" in shown
+    code, _, error = run(admin, "agents", "edit", name, "--outward", "http_request=*.org")
+    assert (code, "a pattern is *.host or *@host" in error) == (2, True), error
     code, _, error = run(user, "agents", "edit", "Asistente General", "--temperature", "1")
     assert (code, "is not yours to change" in error) == (1, True), error
     assert "there is no agent" in run(user, "agents", "show", "Nobody")[2]

@@ -66,6 +66,24 @@ async def test_an_operator_changes_agents_and_tools(site: Site, browser: Browser
     await panel.get_by_role("button", name="Save").click()
     await said(page, "Saved: Temperature")
 
+    # Where it may send without asking: what is typed and not added is not lost in a save.
+    await panel.get_by_role("checkbox", name="http_request").check()
+    sending = panel.get_by_role("group", name="May send without asking")
+    await sending.get_by_label("Destination").fill("*.org")
+    await panel.get_by_role("button", name="Save").click()
+    await expect(sending.get_by_role("alert")).to_contain_text("This is not added yet.")
+    await sending.get_by_label("Destination").press("Enter")
+    await panel.get_by_role("button", name="Save").click()
+    await expect(panel.get_by_role("alert")).to_contain_text("a pattern is *.host or *@host")
+    await sending.get_by_role("button", name="Remove: http_request to *.org").press("Enter")
+    await expect(sending).to_be_focused()
+    await sending.get_by_label("Destination").fill("named by the person")
+    await sending.get_by_role("checkbox", name="body", exact=True).check()
+    await sending.get_by_role("button", name="Add permission").click()
+    await expect(sending.get_by_role("listitem")).to_contain_text("only as the person wrote them: body")
+    await panel.get_by_role("button", name="Save").click()
+    await said(page, "Saved: Tools, May send without asking")
+
     # Somebody else was there meanwhile.
     await panel.get_by_label("Description").fill("Pays.")
     with owner(stack) as connection:
@@ -83,11 +101,14 @@ async def test_an_operator_changes_agents_and_tools(site: Site, browser: Browser
     await said(page, "Saved: Description, Active")
     with owner(stack) as connection:
         row = connection.execute(
-            "select system_prompt, description, is_active, temperature::float, configuration, tools_enabled from agents"
-            " where id = %s",
+            "select system_prompt, description, is_active, temperature::float, configuration, tools_enabled,"
+            " outward_permissions from agents where id = %s",
             [agent],
         ).fetchone()
-    assert row == (TEXTS["script"], "Pays.", False, 0.2, {"limits": {"steps": 20}}, [tool])
+    permitted = {"tool": "http_request", "destination": "named by the person", "bound": ["body"]}
+    assert row == (
+        TEXTS["script"], "Pays.", False, 0.2, {"limits": {"steps": 20}}, [tool, "http_request"], [permitted],
+    )  # fmt: skip
     await panel.get_by_role("button", name="Copy").click()
     await page.get_by_role("dialog").get_by_label("Name").fill("Payer two")
     await page.get_by_role("dialog").get_by_role("button", name="Copy").click()
@@ -198,7 +219,10 @@ async def test_who_may_not_is_told_who_could(site: Site, browser: Browser) -> No
     await panel.get_by_role("link", name="Asistente General").click()
     await expect(panel.get_by_text("Only operators of the platform change the catalogue.")).to_be_visible()
     await expect(panel.get_by_label("System prompt")).to_be_disabled()
+    await expect(panel.get_by_role("group", name="May send without asking")).to_contain_text("It asks each time.")
+    await expect(panel.get_by_role("button", name="Add permission")).to_have_count(0)
     for path, words in (
+        ("agents/new", "Only the admins of the team say where an agent may send without asking."),
         ("tools/shell_exec", "Only operators of the platform change how its tools may be used."),
         ("tools/shell_exec", "Only admins of a team try tools."),
         ("people", "The admins of your team see all members"),

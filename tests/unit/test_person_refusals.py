@@ -23,7 +23,7 @@ URL = "https://project.supabase.co"
 
 KINDS = {"AR002": NotFound, "AR003": IllegalTransition, "AR005": InvalidInput, "AR006": InvalidInput}
 
-_TRIGGERS = ("ownership", "limits", "state")
+_TRIGGERS = ("ownership", "limits", "state", "taint")
 _RAISED = re.compile(r"errcode = '(AR00[2356])',\s*message = (?:format\()?(.*?)(?:;\n|\n\s*hint)", re.DOTALL)
 
 

@@ -19,15 +19,16 @@ export class Refused extends Error {
 // The embedded API hides SQLSTATEs that it does not know behind SUP; there the text has to do.
 const HIDDEN = 'SUP'
 const BY_TEXT: [RegExp, ProblemKind][] = [
+  [
+    /^limit \w+ (reached: |is a number above 0)|^limits is an object|^there is no limit |^outward permission /,
+    'invalid',
+  ],
   [/^(there is no |the conversation has no |task \S+ has no )/, 'notFound'],
   [
     /( already|there is nothing to (decide|pause)| it is not (in doubt|paused)| cannot change| is disabled)$| cannot go from | is over$| were changed meanwhile: | already: it needs another | is the last admin of /,
     'conflict',
   ],
-  [
-    /^limit \w+ (reached: |is a number above 0)|^there is no limit | is empty| is not | is taken: | is true or false/,
-    'invalid',
-  ],
+  [/ is empty| is not | is taken: | is true or false/, 'invalid'],
 ]
 const BY_CODE: Record<string, ProblemKind> = {
   AR002: 'notFound',

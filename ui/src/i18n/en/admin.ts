@@ -53,6 +53,27 @@ export const admin = {
     goneTool: 'no such tool',
     standing: 'without asking',
     standingAdmins: 'In an agent that is shared, only admins give standing permissions.',
+    outward: {
+      admins: 'Only the admins of the team say where an agent may send without asking.',
+      none: 'It asks each time.',
+      noTools: 'None of its tools sends data to places that could be permitted.',
+      missing: 'not among its tools',
+      to: 'to',
+      boundTo: 'only as the person wrote them:',
+      remove: 'Remove',
+      removeOf: 'Remove: {{tool}} to {{to}}',
+      tool: 'Tool',
+      toolHint: 'Of its tools, those that send data out and say where.',
+      destination: 'Destination',
+      kinds:
+        'A host: api.example.org. The hosts below one: *.example.org. The mail addresses of one: *@example.org. “named by the person”: whatever stands in what the person wrote to the task. “nobody”: calls that name no destination. Anything else: exactly that text.',
+      fixed: 'This tool always sends to the same place: {{to}}',
+      addFirst: 'This is not added yet. Add it, or empty the field.',
+      bound: 'Only as the person wrote them',
+      boundHint:
+        'Arguments that must stand in what the person wrote to the task, too. None: the agent writes them freely.',
+      add: 'Add permission',
+    },
     fields: {
       name: 'Name',
       description: 'Description',
@@ -64,6 +85,7 @@ export const admin = {
       memory_limit: 'Memory limit',
       tools_enabled: 'Tools',
       standing_permissions: 'Standing permissions',
+      outward_permissions: 'May send without asking',
       configuration: 'Other configuration',
       is_public: 'Shared with the team',
       is_active: 'Active',
@@ -79,6 +101,8 @@ export const admin = {
       memory_limit: 'In tokens.',
       tools_enabled:
         'What it may use. Dangerous tools ask a person each time, unless the agent has a standing permission. A tool that asks first for everybody asks all the same.',
+      outward_permissions:
+        'A task that has read something from outside asks a person before it sends anything, unless tool and destination stand here. A tool that asks first for everybody asks all the same.',
       configuration: 'As a JSON object, for what has no field here. Unknown keys are kept.',
       is_public: 'Everybody in the team can give tasks to it.',
       is_active: 'A retired agent takes no new tasks; those it has go on.',

@@ -58,6 +58,27 @@ export const admin: Same<typeof english> = {
     goneTool: 'no existe',
     standing: 'sin preguntar',
     standingAdmins: 'En un agente compartido, solo los administradores dan permisos permanentes.',
+    outward: {
+      admins: 'Solo los administradores del equipo dicen adónde puede enviar un agente sin preguntar.',
+      none: 'Pregunta cada vez.',
+      noTools: 'Ninguna de sus herramientas envía datos a lugares que se puedan permitir.',
+      missing: 'no está entre sus herramientas',
+      to: 'a',
+      boundTo: 'solo como los escribió la persona:',
+      remove: 'Quitar',
+      removeOf: 'Quitar: {{tool}} a {{to}}',
+      tool: 'Herramienta',
+      toolHint: 'De sus herramientas, las que envían datos fuera y dicen adónde.',
+      destination: 'Destino',
+      kinds:
+        'Un host: api.example.org. Los que están por debajo de uno: *.example.org. Las direcciones de correo de uno: *@example.org. «named by the person»: lo que figure en lo que la persona escribió en la tarea. «nobody»: llamadas que no nombran ningún destino. Lo demás: exactamente ese texto.',
+      fixed: 'Esta herramienta envía siempre al mismo lugar: {{to}}',
+      addFirst: 'Aún no se ha añadido. Añádalo o vacíe el campo.',
+      bound: 'Solo como los escribió la persona',
+      boundHint:
+        'Argumentos que también deben figurar en lo que la persona escribió en la tarea. Ninguno: el agente los escribe libremente.',
+      add: 'Añadir permiso',
+    },
     fields: {
       name: 'Nombre',
       description: 'Descripción',
@@ -69,6 +90,7 @@ export const admin: Same<typeof english> = {
       memory_limit: 'Límite de memoria',
       tools_enabled: 'Herramientas',
       standing_permissions: 'Permisos permanentes',
+      outward_permissions: 'Puede enviar sin preguntar',
       configuration: 'Otra configuración',
       is_public: 'Compartido con el equipo',
       is_active: 'Activo',
@@ -84,6 +106,8 @@ export const admin: Same<typeof english> = {
       memory_limit: 'En tokens.',
       tools_enabled:
         'Lo que puede usar. Las herramientas peligrosas preguntan cada vez a una persona, salvo que el agente tenga un permiso permanente. Las que preguntan siempre lo hacen de todos modos.',
+      outward_permissions:
+        'Una tarea que ha leído algo de fuera pregunta a una persona antes de enviar nada, salvo que la herramienta y el destino figuren aquí. Las que preguntan siempre lo hacen de todos modos.',
       configuration: 'Como objeto JSON, para lo que no tiene campo aquí. Las claves desconocidas se conservan.',
       is_public: 'Todo el equipo puede darle tareas.',
       is_active: 'Un agente retirado no toma tareas nuevas; las que tiene continúan.',

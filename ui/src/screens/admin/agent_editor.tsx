@@ -45,8 +45,9 @@ export function AgentEditor({ agent, access }: { agent: AgentRow; access: Access
   const locked = useWhyLocked(agent, access)
   const [edit, keep, forget] = useKeptEdit<AgentFields, AgentRow>(`agent.${agent.id}`)
   const [attempted, setAttempted] = useState(false)
-  const base = edit?.base ?? agent
-  const fields = edit?.fields ?? fieldsOf(columnsOf(agent))
+  // What was kept before an update of this screen lacks the fields that came with it.
+  const base = { ...agent, ...edit?.base }
+  const fields = { ...fieldsOf(columnsOf(agent)), ...edit?.fields }
   const read = readFields(fields)
   const changes = 'columns' in read ? changesBetween(columnsOf(base), read.columns) : {}
   const again = () => queries.invalidateQueries({ queryKey: ['admin', 'agents'] })
@@ -148,7 +149,7 @@ export function NewAgent({ access }: { access: Access }) {
   const [, go] = useLocation()
   const [edit, keep, forget] = useKeptEdit<AgentFields, null>('agent.new')
   const [attempted, setAttempted] = useState(false)
-  const fields = edit?.fields ?? fieldsOf(NEW_AGENT)
+  const fields = { ...fieldsOf(NEW_AGENT), ...edit?.fields }
   const read = readFields(fields)
   const make = useMutation({
     mutationFn: async (columns: AgentColumns) => {

@@ -1,6 +1,14 @@
 import { inexactNumber, readJson, written } from '@/kit/form_draft'
 import { numberTyped, same, type Json, type JsonObject } from '@/kit/schema'
 
+/** Where a tool may send without asking, whatever the task has read. An alias, which is a Json; an interface is none. */
+export type OutwardPermission = {
+  tool: string
+  destination: string
+  /** Arguments that have to stand in what the person wrote, too. */
+  bound?: string[]
+}
+
 /** A row of `agents`. */
 export interface AgentRow {
   id: string
@@ -14,6 +22,7 @@ export interface AgentRow {
   memory_limit: number
   tools_enabled: string[]
   standing_permissions: string[]
+  outward_permissions: OutwardPermission[]
   configuration: JsonObject
   is_public: boolean
   is_active: boolean
@@ -46,7 +55,11 @@ export interface AgentFields extends Omit<AgentColumns, (typeof NUMBERS)[number]
   memory_limit: string
   limits: Record<string, string>
   other: string
+  /** An outward permission that is typed and not added yet. */
+  permitting: Required<OutwardPermission>
 }
+
+export const NO_PERMISSION: Required<OutwardPermission> = { tool: '', destination: '', bound: [] }
 
 export const NEW_AGENT: AgentColumns = {
   name: '',
@@ -59,6 +72,7 @@ export const NEW_AGENT: AgentColumns = {
   memory_limit: 10000,
   tools_enabled: [],
   standing_permissions: [],
+  outward_permissions: [],
   configuration: {},
   is_public: false,
   is_active: true,
@@ -89,17 +103,19 @@ export function fieldsOf(columns: AgentColumns): AgentFields {
       ]),
     ),
     other: Object.keys(other).length ? written(other) : '',
+    permitting: NO_PERMISSION,
   }
 }
 
 export type WrongField =
-  'name' | 'system_prompt' | 'temperature' | 'max_tokens' | 'memory_limit' | 'other' | `limits.${string}`
+  'name' | 'system_prompt' | 'temperature' | 'max_tokens' | 'memory_limit' | 'other' | 'permitting' | `limits.${string}`
 
 /** The columns that the fields say, or which fields say nothing. What they may be is for the database to say. */
 export function readFields(fields: AgentFields): { columns: AgentColumns } | { wrong: Set<WrongField> } {
   const wrong = new Set<WrongField>()
   if (!fields.name.trim()) wrong.add('name')
   if (!fields.system_prompt.trim()) wrong.add('system_prompt')
+  if (fields.permitting.destination.trim()) wrong.add('permitting')
   const numbers = Object.fromEntries(
     NUMBERS.map((name) => {
       const value = numberTyped(fields[name])
@@ -127,7 +143,7 @@ export function readFields(fields: AgentFields): { columns: AgentColumns } | { w
     else other = read.value
   }
   if (wrong.size) return { wrong }
-  const { limits: _limits, other: _other, ...rest } = fields
+  const { limits: _limits, other: _other, permitting: _permitting, ...rest } = fields
   return {
     columns: {
       ...rest,

@@ -4,6 +4,7 @@ import { Field } from '@/kit/field'
 import { Switch } from '@/kit/switch'
 import type { Access } from '@/session/session'
 import { LIMITS, type AgentFields, type WrongField } from './agent_fields'
+import { AgentOutward } from './agent_outward'
 import { AgentTools } from './agent_tools'
 
 interface AgentFormProps {
@@ -89,6 +90,16 @@ export function AgentForm({ fields, access, disabled, catalogue = false, wrong, 
       </Card>
       <Card>
         <AgentTools fields={fields} access={access} disabled={disabled} catalogue={catalogue} onChange={set} />
+      </Card>
+      <Card title={t('agents.fields.outward_permissions')}>
+        <AgentOutward
+          fields={fields}
+          access={access}
+          disabled={disabled}
+          catalogue={catalogue}
+          wrong={wrong.has('permitting')}
+          onChange={set}
+        />
       </Card>
       <Card title={t('agents.modelTitle')}>
         <div className="admin-fields">

@@ -21,7 +21,7 @@ import { Locked } from './parts'
 
 const COLUMNS =
   'id, name, description, system_prompt, model_name, temperature, max_tokens, memory_enabled, memory_limit, tools_enabled, ' +
-  'standing_permissions, configuration, is_public, is_active, created_by, tenant_id, updated_at'
+  'standing_permissions, outward_permissions, configuration, is_public, is_active, created_by, tenant_id, updated_at'
 
 export function useAgents() {
   const { supabase } = useServed()

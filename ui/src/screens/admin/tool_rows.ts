@@ -18,6 +18,7 @@ export interface ToolRow {
   retry_class: 'pure' | 'idempotent' | 'keyed' | 'unsafe'
   taints: boolean
   outward: boolean
+  destination: string | null
   timeout_seconds: number
   output_limit_bytes: number
   usage_count: number
@@ -26,7 +27,8 @@ export interface ToolRow {
 
 const COLUMNS =
   'id, name, display_name, description, category, function_schema, implementation_type, is_enabled, requires_confirmation, ' +
-  'approvals_required, security_level, retry_class, taints, outward, timeout_seconds, output_limit_bytes, usage_count, tenant_id'
+  'approvals_required, security_level, retry_class, taints, outward, destination, timeout_seconds, output_limit_bytes, ' +
+  'usage_count, tenant_id'
 
 /** The platform's tools and the team's own. */
 export function useTools() {
