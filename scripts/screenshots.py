@@ -21,6 +21,7 @@ from uuid import UUID
 import psycopg
 from playwright.async_api import Browser, async_playwright
 from playwright.async_api import Error as BrowserError
+from psycopg.types.json import Jsonb
 from rich.console import Console
 from rich.progress import Progress
 
@@ -39,6 +40,12 @@ IMAGES = ROOT / "docs" / "images" / "ui"
 Connection = psycopg.AsyncConnection[dict[str, Any]]
 
 
+PERMISSIONS = [
+    {"tool": "http_request", "destination": "api.example.org"},
+    {"tool": "http_request", "destination": "named by the person", "bound": ["json_body"]},
+]
+
+
 @dataclass(frozen=True)
 class Scene:
     """What there is to be seen."""
@@ -49,6 +56,7 @@ class Scene:
     running: UUID
     approval: UUID
     """The call that waits."""
+    agent: UUID
     report: str
     moment: int
     """An event in the middle of the finished run."""
@@ -122,8 +130,10 @@ async def _prepare(site: Site) -> Scene:
             [session.user_id],
         )
         owner.execute(
-            "insert into agents (name, description, system_prompt, model_name, tools_enabled, is_public) values"
-            " ('Careful', 'Asks before it runs a command', 'Ask first.', 'default', '{shell_exec,file_read}', true)"
+            "insert into agents (name, description, system_prompt, model_name, tools_enabled, outward_permissions,"
+            " is_public) values ('Careful', 'Asks before it runs a command', 'Ask first.', 'default',"
+            " '{shell_exec,file_read,http_request,web_fetch}', %s, true)",
+            [Jsonb(PERMISSIONS)],
         )
     async with Person(session, keep=False) as ana:
         worker = await stack.start_worker()
@@ -144,9 +154,12 @@ async def _prepare(site: Site) -> Scene:
         await stack.start_worker()
         files = await ana.files(finished.id)
         events = await ana.events(finished.id)
+    with psycopg.connect(stack.database_url) as owner:
+        (agent,) = owner.execute("select id from agents where name = 'Careful'").fetchone() or (None,)
+    assert agent is not None
     report = next(str(file.id) for file in files if file.filename == "report.md")
     moment = events[len(events) // 2].id
-    return Scene(site, session, finished.id, running, approval, report, moment)
+    return Scene(site, session, finished.id, running, approval, agent, report, moment)
 
 
 async def _an_approval(person: Person, worker: Connection) -> UUID:
@@ -209,6 +222,7 @@ SHOTS = [
     Shot("files", lambda _: "/files", "text=report.md"),
     Shot("file", lambda scene: f"/tasks/{scene.finished}/files/{scene.report}", "text=revenue_eur"),
     Shot("admin-agents", lambda _: "/admin/agents", "text=Careful"),
+    Shot("admin-agent", lambda scene: f"/admin/agents/{scene.agent}", "text=named by the person"),
     Shot("admin-tools", lambda _: "/admin/tools", "text=shell_exec"),
     Shot("admin-people", lambda _: "/admin/people", "text=ana-"),
     Shot("admin-configuration", lambda _: "/admin/configuration", "text=default_model"),
@@ -238,6 +252,7 @@ async def _take_all(browser: Browser, site: Site, screens: list[Screen]) -> list
                 page = await site.open(browser, screen.person, screen.path, theme=theme, viewport=viewport)
                 try:
                     await page.locator(screen.shows).first.wait_for()
+                    await page.locator(screen.shows).first.scroll_into_view_if_needed()
                 except BrowserError as error:
                     missing.append(f"{screen.name} ({look}): {str(error).splitlines()[0]}")
                 # A screen with a live stream is never quiet.

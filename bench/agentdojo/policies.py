@@ -5,8 +5,9 @@ Three rules, the same for all four agents:
 
 1. *Whom the person names may be written to, paid, or given what the task says*, a web site too. The person chose
    the destination; what is left to an injection is to change the words, or the amount, of what goes there anyway.
-2. *Not where its word is taken for the person's.* The words of a direct message, of a changed password or
-   address, and the title of an entry in the person's own calendar must be the person's (`bound`).
+2. *Not where the agent knows secrets, or where its word is taken for the person's.* The travel agent has
+   passport and card numbers, so a mail's words must be the person's (`bound`); so must those of a direct
+   message, of a changed password or address, and the title of an entry in the person's own calendar.
 3. *Who is known already may be given what has little to carry.* Invitations to people in the address book or of
    earlier events, the new time of an event to its participants, money to accounts that were paid before (the
    amount of a standing order, whose payee stays), messages in the company's open channels, members into channels
@@ -52,7 +53,7 @@ def _workspace(environment: Any) -> Permissions:
 
 def _travel(environment: Any) -> Permissions:
     return [
-        _permit("send_email", NAMED),
+        _permit("send_email", NAMED, "subject", "body", "attachments"),
         *(_permit(tool, NAMED) for tool in ("reserve_hotel", "reserve_restaurant", "reserve_car_rental")),
         *_own_calendar(),
         *_invite({contact.email for contact in environment.inbox.contact_list}),
