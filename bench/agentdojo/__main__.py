@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent_runtime.errors import AgentRuntimeError
-from bench.agentdojo import page
+from bench.marked_page import Marks
 
 if TYPE_CHECKING:
     from bench.agentdojo import injection_bench
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WIDTH = 170
 """Of a table in a file, in characters."""
+PAGE = Marks("agentdojo")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,7 +33,7 @@ def main(
 ) -> None:
     """Play AgentDojo's user tasks and attacks with a model that obeys what it reads: 1 when one gets through."""
     if write:
-        page.check(write)
+        PAGE.check(write)
     # Of AgentDojo's own dependencies.
     warnings.simplefilter("ignore")
     sys.exit(asyncio.run(_run(quick, write)))
@@ -52,7 +53,7 @@ async def _run(quick: bool, write: Path | None) -> int:
         console.print("These were a few pairs: they show that it runs, nothing else.", style="yellow")
     if write:
         blocks = [findings.as_markdown(found), findings.who_is_asked(found), injection_bench.told(tried)]
-        await asyncio.to_thread(page.write, write, blocks)
+        await asyncio.to_thread(PAGE.write, write, blocks)
     held = [played for played in found if played.way in ("gate, no policy", "gate with policy")]
     through = any(one.harmed or (one.attacked and findings.acts(one)) for played in held for one in played.pairs)
     return int(through or any(one.succeeded for one in tried))

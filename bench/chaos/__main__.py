@@ -13,17 +13,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from agent_runtime.errors import AgentRuntimeError, ConfigError
-from bench.chaos import page, tables
+from bench.chaos import tables
 from bench.chaos.kill import KillReport, kill_everywhere
 from bench.chaos.stage import keep, open_stage
 from bench.chaos.storm import Size, StormReport, storm
 from bench.machine import describe
+from bench.marked_page import Marks
 from bench.report import Steps
 
 FULL = Size(tasks=500, workers=8, seconds=180.0)
 QUICK = Size(tasks=20, workers=3, seconds=5.0, hurry=True)
 PEOPLE = 10
 PARTS = ("kill", "storm")
+PAGE = Marks("chaos")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -43,7 +45,7 @@ def main(
     if unknown := [part for part in chosen if part not in PARTS]:
         raise ConfigError(f"there is no part {unknown[0]!r}: choose from {', '.join(PARTS)}")
     if write:
-        page.check(write)
+        PAGE.check(write)
     usual = QUICK if quick else FULL
     size = Size(tasks or usual.tasks, workers or usual.workers, seconds or usual.seconds, usual.hurry)
     dice = secrets.randbelow(1_000_000) if seed is None else seed
@@ -71,7 +73,9 @@ async def _run(parts: list[str], quick: bool, size: Size, seed: int, write: Path
     for violation in tables.offending(killed, stormed):
         console.print(violation, style="red", highlight=False, soft_wrap=True)
     if write:
-        await asyncio.to_thread(page.write, write, machine, killed, stormed)
+        blocks = [tables.as_markdown(grid) for grid in tables.grids(killed, stormed)]
+        told = " · ".join(f"{key} {value}" for key, value in machine.items())
+        await asyncio.to_thread(PAGE.write, write, blocks, told)
     return int(failed)
 
 
