@@ -116,7 +116,7 @@ def open_folder() -> Iterator[Path]:
 
 
 def _memory() -> Path | None:
-    """Where files are kept in memory, if there is enough: to make and drop a database takes at most half of the CPU there."""
+    """Where files are kept in memory, if there is enough: making and dropping a database takes half the CPU there."""
     shared = Path("/dev/shm")
     return shared if shared.is_dir() and shutil.disk_usage(shared).free > MEMORY_BYTES else None
 
