@@ -16,6 +16,7 @@ import structlog
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store
 from agent_runtime.errors import AgentRuntimeError, SchemaDiffers
+from agent_runtime.http import certificates_for, trusted
 from agent_runtime.pulse import clock
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ async def watch_model(
     told_at = 0.0
     missing: list[str] = []
     url = settings.model_url
-    async with open_client() as client:
+    async with open_client(url) as client:
         while True:
             try:
                 if settings.model_url is None and (url is None or clock() - told_at >= TELL_SECONDS):
@@ -60,9 +61,10 @@ async def watch_model(
             await asyncio.sleep(look_seconds)
 
 
-def open_client() -> httpx.AsyncClient:
-    """One for all looks, since making one reads the certificates; no connection is kept, which could go stale."""
-    return httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=httpx.Limits(max_keepalive_connections=0))
+def open_client(url: str | None) -> httpx.AsyncClient:
+    """One for all looks at the server at `url`, or at any; no connection is kept, which could go stale."""
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(timeout=ANSWER_SECONDS, limits=limits, verify=certificates_for(url) if url else trusted())
 
 
 async def look_at(client: httpx.AsyncClient, url: str, model: str | None) -> Health:

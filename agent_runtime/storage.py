@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, NoReturn, Self
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
@@ -31,6 +30,7 @@ from agent_runtime.errors import (
     PathTaken,
     StorageUnavailable,
 )
+from agent_runtime.http import client_settings
 
 BUCKET = "agent-files"
 
@@ -101,7 +101,7 @@ class Storage:
         self._api_key, self._access_token, self._bucket = api_key, access_token, bucket
         self._worker_token = worker_token
         self._url = f"{supabase_url.rstrip('/')}/storage/v1"
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=not is_loopback(supabase_url))
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, **client_settings(supabase_url))
 
     async def upload(
         self,
@@ -234,12 +234,6 @@ class Storage:
             setting = "AGENT_RUNTIME_STORAGE_TOKEN" if self._worker_token else "SUPABASE_SECRET_KEY"
             return StorageUnavailable(f"Storage at {self._url} refused the key: check {setting} ({text})")
         return StorageUnavailable(f"Storage at {self._url} answered {status} for {path}: {text}")
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` is this machine itself, where no proxy of the environment can lead."""
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _remaining(reader: BinaryIO) -> int:

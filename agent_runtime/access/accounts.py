@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 
 from agent_runtime.errors import ConfigError, Unavailable
+from agent_runtime.http import client_settings
 from agent_runtime.person import auth
-from agent_runtime.storage import is_loopback
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Api:
                 json={"email": email, "password": password, "email_confirm": True},
                 headers={"apikey": self.secret_key, "authorization": f"Bearer {self.secret_key}"},
                 timeout=30.0,
-                trust_env=not is_loopback(self.url),
+                **client_settings(self.url),
             )
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.url} did not answer ({str(error) or type(error).__name__})") from None

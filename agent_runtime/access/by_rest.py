@@ -29,8 +29,8 @@ from agent_runtime.errors import (
     NotFound,
     Unavailable,
 )
+from agent_runtime.http import client_settings
 from agent_runtime.person.refusals import refusal
-from agent_runtime.storage import is_loopback
 
 BYTES = b"probe"
 _TIMEOUT_SECONDS = 30.0
@@ -62,7 +62,7 @@ class ByRest:
         self._connection, self._scene, self._catalog = connection, scene, catalog
         self._inactive = {scene.me(caller).user for caller in scene.matrix.callers.values() if not caller.active}
         self._url, self._keys, self._tokens = url.rstrip("/"), keys, tokens
-        self._http = httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=not is_loopback(url))
+        self._http = httpx.Client(timeout=_TIMEOUT_SECONDS, **client_settings(url))
 
     def close(self) -> None:
         """Close the connections."""

@@ -23,6 +23,7 @@ from agent_runtime.db import schema
 from agent_runtime.db.connection import connect
 from agent_runtime.db.store import SupabaseAddress, describe_address, open_store
 from agent_runtime.errors import AgentRuntimeError
+from agent_runtime.http import client_settings
 from agent_runtime.local.folder import default_path, read_running
 from agent_runtime.local.ollama import DEFAULT_URL, ollama_host, probe
 
@@ -256,7 +257,7 @@ async def _supabase(settings: Settings, running: dict[str, Any]) -> Part:
         return Part("Supabase", "optional", detail="SUPABASE_URL is not set; `agent-runtime up` brings an API")
     key = settings.supabase_publishable_key or running.get("publishable_key") or ""
     try:
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx.AsyncClient(timeout=5, **client_settings(url)) as client:
             answer = await client.get(f"{url}/auth/v1/health", headers={"apikey": key})
     except httpx.HTTPError as error:
         return Part("Supabase", "missing", detail=f"{url} does not answer: {error}", remedy="correct SUPABASE_URL")

@@ -90,12 +90,12 @@ async def _from_api(supabase_url: str, secret_key: str) -> list[WorkerRow]:
     from postgrest.exceptions import APIError
     from supabase import AsyncClientOptions, acreate_client
 
+    from agent_runtime.http import client_settings
     from agent_runtime.person.auth import unreachable
     from agent_runtime.person.records import WorkerRow
     from agent_runtime.person.refusals import refusal
-    from agent_runtime.storage import is_loopback
 
-    async with httpx.AsyncClient(timeout=30.0, trust_env=not is_loopback(supabase_url)) as http:
+    async with httpx.AsyncClient(timeout=30.0, **client_settings(supabase_url)) as http:
         options = AsyncClientOptions(
             auto_refresh_token=False, persist_session=False, httpx_client=http, postgrest_client_retry=False
         )

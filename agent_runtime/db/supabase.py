@@ -23,7 +23,7 @@ from agent_runtime.errors import (
     SchemaDiffers,
     ToolRefused,
 )
-from agent_runtime.storage import is_loopback
+from agent_runtime.http import client_settings
 
 log = structlog.get_logger()
 
@@ -137,10 +137,10 @@ async def open_supabase(
             "SUPABASE_SECRET_KEY is not a key: copy the project's secret key, which begins with sb_secret_"
         )
     http = httpx.AsyncClient(
-        trust_env=not is_loopback(url),
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         event_hooks={"response": [_refuse]},
+        **client_settings(url),
     )
     options = AsyncClientOptions(
         # Given here so that supabase-py does not ask Auth.

@@ -7,10 +7,8 @@ schemas down to what its types know. Its `_request` streams any body into any ty
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from functools import cache
 from typing import Any, cast
 from uuid import uuid4
 
@@ -20,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from agent_runtime.errors import ConfigError, ContextTooLong, ModelError, ModelMissing, ModelUnavailable
+from agent_runtime.http import certificates_for
 from agent_runtime.llm.chat import ChatMessage, ChatModel, Delta, OnDelta, ToolCall, Turn, Usage
 from agent_runtime.llm.structured import StructuredChat
 
@@ -188,7 +187,7 @@ class OllamaChat:
             self.base_url,
             timeout=httpx.Timeout(self.silence_seconds, connect=min(CONNECT_SECONDS, self.silence_seconds)),
             limits=httpx.Limits(max_keepalive_connections=0),
-            verify=_tls(),
+            verify=certificates_for(self.base_url),
         )
 
     def _attempts(self) -> AsyncRetrying:
@@ -227,12 +226,6 @@ class OllamaChat:
             code = "in mid-answer" if status == -1 else f"with {status}"
             return _Passing(f"the model server at {self.base_url} failed {code}: {text}")
         return ModelError(f"the model server at {self.base_url} refused the request with {status}: {text}")
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    # Reading the certificates takes longer than a whole request to a server on the same machine.
-    return httpx.create_ssl_context()
 
 
 class _Passing(ModelUnavailable):

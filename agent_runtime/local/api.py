@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 
 from agent_runtime.db.connection import explain
 from agent_runtime.errors import Unavailable
+from agent_runtime.http import client_settings
 from agent_runtime.local import api_packages, wheels
 from agent_runtime.local.cluster import API, DATABASE
 from agent_runtime.local.ports import HOST
@@ -194,7 +195,10 @@ class SupabaseApi:
     async def _wait_until_ready(self, timeout_seconds: float) -> None:
         key = self._secrets.secret_key.get_secret_value()
         try:
-            async with asyncio.timeout(timeout_seconds), httpx.AsyncClient(trust_env=False, timeout=10) as client:
+            async with (
+                asyncio.timeout(timeout_seconds),
+                httpx.AsyncClient(timeout=10, **client_settings(self.url)) as client,
+            ):
                 for path, probe in _PROBES.items():
                     headers = {"apikey": key, "Authorization": f"Bearer {key}", "X-Guard-Probe": probe}
                     await self._wait_for(client, path, headers)

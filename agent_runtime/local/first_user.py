@@ -12,6 +12,7 @@ import httpx
 import psycopg
 
 from agent_runtime.errors import Unavailable
+from agent_runtime.http import client_settings
 from agent_runtime.local.state_file import read_state, write_state
 
 EMAIL = "you@localhost.localdomain"
@@ -42,7 +43,10 @@ async def sign_in_first_user(credentials: Path, *, supabase_url: str, publishabl
     body = {"email": kept["email"], "password": kept["password"]}
     try:
         async with httpx.AsyncClient(
-            base_url=f"{supabase_url}/auth/v1", headers={"apikey": publishable_key}, trust_env=False, timeout=30
+            base_url=f"{supabase_url}/auth/v1",
+            headers={"apikey": publishable_key},
+            timeout=30,
+            **client_settings(supabase_url),
         ) as auth:
             for path, parameters in (("/token", {"grant_type": "password"}), ("/signup", {})):
                 answer = await auth.post(path, params=parameters, json=body)

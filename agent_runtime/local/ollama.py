@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from agent_runtime.errors import ConfigError
+from agent_runtime.http import certificates_for
 
 DEFAULT_URL = "http://localhost:11434"
 
@@ -42,7 +43,7 @@ async def find_ollama(model_url: str | None) -> Ollama | None:
 async def probe(url: str) -> Ollama | None:
     """Ask the server what it is. None when it does not answer as Ollama does."""
     try:
-        async with httpx.AsyncClient(trust_env=False, timeout=_PROBE_SECONDS) as client:
+        async with httpx.AsyncClient(verify=certificates_for(url), trust_env=False, timeout=_PROBE_SECONDS) as client:
             version = (await client.get(f"{url}/api/version")).raise_for_status().json()["version"]
             listed = (await client.get(f"{url}/api/tags")).raise_for_status().json().get("models") or []
             return Ollama(url, str(version), tuple(str(entry["name"]) for entry in listed))

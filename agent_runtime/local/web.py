@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from agent_runtime.errors import Unavailable
+from agent_runtime.http import client_settings
 from agent_runtime.local.ports import HOST
 from agent_runtime.local.processes import Child, Program
 
@@ -53,7 +54,7 @@ class WebProcess:
         )
         self._child = await Child.start(program, records=self._records, logs=self._logs)
         try:
-            async with asyncio.timeout(timeout_seconds), httpx.AsyncClient(trust_env=False) as client:
+            async with asyncio.timeout(timeout_seconds), httpx.AsyncClient(**client_settings(self.url)) as client:
                 await self._wait_until_serving(client)
         except TimeoutError:
             await self.stop()

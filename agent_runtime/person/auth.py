@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from agent_runtime.errors import AgentRuntimeError, ConfigError, Denied, InvalidInput, Unavailable
+from agent_runtime.http import client_settings, is_loopback
 from agent_runtime.person.session import LOG_IN, Session
-from agent_runtime.storage import is_loopback
 
 _TIMEOUT_SECONDS = 30.0
 
@@ -67,7 +67,7 @@ async def _ask(
 ) -> dict[str, Any]:
     headers = {"apikey": publishable_key, "authorization": f"Bearer {access_token or publishable_key}"}
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, trust_env=not is_loopback(supabase_url)) as http:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, **client_settings(supabase_url)) as http:
             answer = await http.post(f"{supabase_url}/auth/v1{path}", json=body, params=parameters, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise unreachable(supabase_url, error) from None

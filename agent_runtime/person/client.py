@@ -16,6 +16,7 @@ from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from agent_runtime.errors import ConfigError, Denied, InvalidInput, NotFound, Unavailable
+from agent_runtime.http import client_settings
 from agent_runtime.person.attachments import Attachment, open_attachments
 from agent_runtime.person.auth import unreachable
 from agent_runtime.person.members import Members
@@ -35,7 +36,7 @@ from agent_runtime.person.records import (
 from agent_runtime.person.refusals import refusal
 from agent_runtime.person.session import LOG_IN, Session
 from agent_runtime.person.tokens import Tokens
-from agent_runtime.storage import Storage, Stored, is_loopback, storage_path
+from agent_runtime.storage import Storage, Stored, storage_path
 
 DEFAULT_FILE_LIMIT_BYTES = 104_857_600
 _TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -72,7 +73,7 @@ class Person:
         """Connect. Raises `ConfigError` when the session lay idle for longer than `session_timeout`."""
         session = self._tokens.session
         self._refuse_if_idle(None)
-        self._http = httpx.AsyncClient(auth=self._tokens, timeout=_TIMEOUT, trust_env=not is_loopback(self._url))
+        self._http = httpx.AsyncClient(auth=self._tokens, timeout=_TIMEOUT, **client_settings(self._url))
         options = AsyncClientOptions(
             # Given here so that supabase-py does not ask Auth.
             headers={"Authorization": f"Bearer {session.access_token}"},

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 
 from agent_runtime.errors import Unavailable
-from agent_runtime.storage import is_loopback
+from agent_runtime.http import client_settings
 from agent_runtime.web.tokens import Token, TokenRefused
 
 _TIMEOUT = httpx.Timeout(5.0, connect=3.0)
@@ -30,7 +30,7 @@ class Supabase:
         self._url, self._key = url, publishable_key
 
     async def __aenter__(self) -> Self:
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, trust_env=not is_loopback(self._url))
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_CONNECTIONS, **client_settings(self._url))
         return self
 
     async def __aexit__(

@@ -15,6 +15,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from agent_runtime.http import certificates_for
+
 _PARTS = ("/rest/v1/", "/auth/v1/", "/storage/v1/")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
@@ -36,7 +38,9 @@ class Proxy:
 
     async def __aenter__(self) -> Self:
         limits = httpx.Limits(max_connections=100, max_keepalive_connections=20)
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, trust_env=False)
+        self._http = httpx.AsyncClient(
+            timeout=_TIMEOUT, limits=limits, verify=certificates_for(self._url), trust_env=False
+        )
         return self
 
     async def __aexit__(

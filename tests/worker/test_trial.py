@@ -89,7 +89,7 @@ async def test_a_worker_says_how_its_model_server_is(desk: Desk, office: Office,
 
 async def test_a_workers_look_holds_no_secret(desk: Desk, office: Office) -> None:
     assert without_credentials("https://me:pw@host:1/v1?key=x#y") == "https://host:1/v1"
-    async with open_client() as client:
+    async with open_client(None) as client:
         assert (await look_at(client, "http://me:pw@127.0.0.1:9", None))["model_url"] == "http://127.0.0.1:9"
         assert (await look_at(client, "nonsense", None))["reachable"] is False
 

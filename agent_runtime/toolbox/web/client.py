@@ -14,13 +14,13 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import cache
 from importlib.metadata import version
 
 import httpcore
 import httpx
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.http import trusted
 from agent_runtime.toolbox.web.bounded import ACCEPTED_ENCODINGS, BoundedBody, HttpLimits
 from agent_runtime.toolbox.web.egress import DEFAULT_PORTS, EgressGuard
 
@@ -125,7 +125,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._limits = limits
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=certificates or _certificates(),
+            ssl_context=certificates or trusted(),
             max_connections=limits.connections,
             network_backend=_GuardedNetwork(guard, network or httpcore.AnyIOBackend()),
         )
@@ -162,12 +162,6 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         await self._pool.aclose()
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    # Reading them takes tens of milliseconds.
-    return httpx.create_ssl_context(trust_env=True)
 
 
 class _GuardedNetwork(httpcore.AsyncNetworkBackend):
