@@ -34,9 +34,11 @@ def _root(
 
 def main() -> None:
     """Entry point: run a command; an error that we raise on purpose becomes one line and an exit code."""
-    _register()
+    # It imports this module.
+    from agent_runtime.cli.commands import command_for
+
     try:
-        app()
+        command_for(sys.argv[1:])()
     except AgentRuntimeError as error:
         sys.stderr.write(f"agent-runtime: {error}\n")
         sys.exit(error.exit_code)
@@ -50,8 +52,3 @@ def main() -> None:
             "set AGENT_RUNTIME_DEBUG=1 to see where\n"
         )
         sys.exit(1)
-
-
-def _register() -> None:
-    # Importing a command module registers its commands; heavy imports wait until a command runs.
-    from agent_runtime.cli import commands as commands

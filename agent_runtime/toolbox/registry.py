@@ -6,6 +6,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ class Registry:
         """
         origins: dict[str, Path] = {}
         tools: list[Tool] = []
-        for file in _files([resources.builtin_tools(), *tools_path]):
-            for tool in _tools_of(file):
+        builtin = resources.builtin_tools()
+        for file in _files([builtin, *tools_path]):
+            for tool in _builtin_tools_of(file) if file.parent == builtin else _tools_of(file):
                 if tool.name in origins:
                     raise ConfigError(f"tool {tool.name!r} is in both {origins[tool.name]} and {file}: rename one")
                 origins[tool.name] = file
@@ -60,6 +62,12 @@ def _files(folders: Iterable[Path]) -> Iterator[Path]:
         if not folder.is_dir():
             raise ConfigError(f"AGENT_RUNTIME_TOOLS_PATH: {folder} is not a folder")
         yield from sorted(file for file in folder.glob("*.py") if not file.name.startswith("_"))
+
+
+@cache
+def _builtin_tools_of(file: Path) -> list[Tool]:
+    # They stay as they are while a process runs; an operator's own may not.
+    return _tools_of(file)
 
 
 def _tools_of(file: Path) -> list[Tool]:
