@@ -136,8 +136,10 @@ async def test_a_changed_tool_is_refused_until_an_administrator_has_looked(calle
     tools = await listed(caller, hostile("turns"))
     first = await caller(tools["x_act"], text="a")
     assert first.content == "done: a"
-    # It said so by a notification; a server that says nothing is found out at the next listing.
-    outcome = await caller(tools["x_act"], text="b")
+    # It says so by a notification, after its answer; a server that says nothing is found out at the next listing.
+    async with asyncio.timeout(30):
+        while (outcome := await caller(tools["x_act"], text="b")).status == "completed":
+            await asyncio.sleep(0.01)
     assert outcome.status == "failed"
     assert "has changed this tool since it was approved" in outcome.content
     assert "agent-runtime tools refresh server" in outcome.content
