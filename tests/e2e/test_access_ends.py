@@ -11,6 +11,7 @@ import pytest
 
 from agent_runtime.storage import BUCKET
 from tests.e2e.desk import new_person
+from tests.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -30,7 +31,7 @@ ENDS = {
 
 @pytest.mark.parametrize("how", ENDS)
 async def test_whose_access_ends_reads_nothing_more(stack: Stack, how: str) -> None:
-    async with httpx.AsyncClient(base_url=stack.supabase_url, trust_env=False, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=stack.supabase_url, timeout=60, **LOOPBACK) as http:
         alice, colleague = await new_person(stack, "alice"), await new_person(stack, "colleague")
         path, task = await shared_file(stack, http, alice, colleague)
         rows = f"/rest/v1/messages?select=content&task_id=eq.{task['id']}"
@@ -71,7 +72,7 @@ async def test_whose_access_ends_reads_nothing_more(stack: Stack, how: str) -> N
 
 
 async def test_nobody_signs_a_url_while_they_may_read_not_even_the_owner(stack: Stack) -> None:
-    async with httpx.AsyncClient(base_url=stack.supabase_url, trust_env=False, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=stack.supabase_url, timeout=60, **LOOPBACK) as http:
         alice, colleague = await new_person(stack, "alice"), await new_person(stack, "colleague")
         path, _ = await shared_file(stack, http, alice, colleague)
         folder = path.rsplit("/", 1)[0]

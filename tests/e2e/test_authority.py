@@ -27,6 +27,7 @@ from agent_runtime.person.client import Person
 from agent_runtime.person.records import FileRow, TaskRow
 from agent_runtime.storage import BUCKET, storage_path
 from tests.e2e.desk import new_person
+from tests.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -82,7 +83,7 @@ async def stood(request: pytest.FixtureRequest, stack: Stack, scene: Scene) -> S
 @asynccontextmanager
 async def as_person(stack: Stack, who: Session | None) -> AsyncIterator[AsyncClient]:
     """supabase-py as somebody signed in, or as nobody."""
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(timeout=30, **LOOPBACK) as http:
         headers = {"Authorization": f"Bearer {who.access_token if who else stack.publishable_key}"}
         options = AsyncClientOptions(headers=headers, httpx_client=http, auto_refresh_token=False)
         yield await acreate_client(stack.supabase_url, stack.publishable_key, options)
@@ -155,7 +156,7 @@ async def test_nobody_else_reaches_the_bytes_by_storage(stack: Stack, stood: Sce
                     await attempt()
             for prefix in ("", stood.tenant_id, f"{stood.tenant_id}/{stood.task.id}"):
                 assert await bucket.list(prefix) == []
-    async with httpx.AsyncClient(base_url=f"{stack.supabase_url}/storage/v1/object", trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=f"{stack.supabase_url}/storage/v1/object", **LOOPBACK) as http:
         for place in ("public", "authenticated", "sign"):
             assert not (await http.get(f"/{place}/{BUCKET}/{path}")).is_success
 

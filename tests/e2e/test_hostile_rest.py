@@ -25,6 +25,7 @@ from psycopg.rows import dict_row
 
 from agent_runtime.storage import BUCKET
 from tests.e2e.desk import new_person
+from tests.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -79,7 +80,7 @@ class Desk:
 async def desk(stack: Stack) -> Any:
     alice, mallory = await new_person(stack, "alice"), await new_person(stack, "mallory")
     task = str(uuid.uuid4())
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+    async with httpx.AsyncClient(timeout=60, **LOOPBACK) as http:
         desk = Desk(stack, alice, mallory, "", "", task, "", http)
         (row,) = desk.owner("select tenant_id::text from public.users where id = %s", alice.user_id)
         desk.tenant = row["tenant_id"]

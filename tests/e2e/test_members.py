@@ -20,6 +20,7 @@ from agent_runtime.person import auth, session
 from agent_runtime.person.session import Session
 from agent_runtime.storage import BUCKET
 from tests.e2e.desk import PASSWORD, new_person
+from tests.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -64,7 +65,7 @@ def sign_up(stack: Stack, email: str) -> Session:
 
 def rest(stack: Stack, who: Session, method: str, path: str, **given: Any) -> httpx.Response:
     headers = {"apikey": stack.publishable_key, "Authorization": f"Bearer {who.access_token}"}
-    with httpx.Client(trust_env=False, timeout=30) as http:
+    with httpx.Client(timeout=30, **LOOPBACK) as http:
         return http.request(method, f"{stack.supabase_url}{path}", headers=headers, **given)
 
 

@@ -21,6 +21,7 @@ from agent_runtime.local import ports
 from agent_runtime.local.web import WebProcess
 from agent_runtime.person.client import Person
 from tests.e2e.desk import new_person
+from tests.loopback import LOOPBACK
 from tests.web.live import Client, watching
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ async def test_a_server_that_is_killed_or_stopped_loses_and_repeats_nothing_for_
                 )
                 ids += client.ids
             await writing
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(**LOOPBACK) as http:
                 metrics = (await http.get(f"{server.url}/metrics")).text
             assert "agent_runtime_web_streams_opened_total 1\n" in metrics
         assert ids == [event.id for event in await person.events(task)]

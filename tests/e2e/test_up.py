@@ -21,6 +21,7 @@ import psycopg
 import pytest
 
 from agent_runtime.local.processes import stop_left_behind
+from tests.loopback import LOOPBACK
 
 STARTED = "Stop with Ctrl-C."
 
@@ -152,7 +153,7 @@ def test_ctrl_c_during_the_start_leaves_nothing_and_the_next_start_says_where_ev
     again = start_up()
     again.wait_for(STARTED)
     key = again.running["publishable_key"]
-    assert httpx.get(f"{again.running['supabase_url']}/auth/v1/health", headers={"apikey": key}).is_success
+    assert httpx.get(f"{again.running['supabase_url']}/auth/v1/health", headers={"apikey": key}, **LOOPBACK).is_success
     assert again.running["supabase_url"] in again.output
     assert "stand-in" in again.output
     password = json.loads((data_dir / "first-user.json").read_text())["password"]
@@ -269,6 +270,7 @@ def test_a_part_that_dies_is_started_again_and_a_workers_end_is_on_record(start_
         f"{up.running['supabase_url']}/auth/v1/signup",
         headers={"apikey": up.running["publishable_key"]},
         json={"email": "after@example.org", "password": "long enough 1"},
+        **LOOPBACK,
     )
     assert answer.is_success
     assert up.interrupt() == 0
@@ -297,15 +299,17 @@ def test_the_web_ui_is_a_part_that_is_started_again_at_the_same_address(start_up
     up = start_up(web=True)
     up.wait_for(STARTED)
     (address,) = re.findall(r"Web UI\W+(http://127\.0\.0\.1:\d+)", up.output)
-    config = httpx.get(f"{address}/config.json").json()
+    config = httpx.get(f"{address}/config.json", **LOOPBACK).json()
     assert config["supabase_url"] == f"{address}/supabase"
     assert config["publishable_key"] == up.running["publishable_key"]
-    health = httpx.get(f"{config['supabase_url']}/auth/v1/health", headers={"apikey": config["publishable_key"]})
+    health = httpx.get(
+        f"{config['supabase_url']}/auth/v1/health", headers={"apikey": config["publishable_key"]}, **LOOPBACK
+    )
     assert health.is_success
 
     os.kill(up.pid_of("web"), signal.SIGKILL)
     up.wait_for("web UI is back")
-    assert httpx.get(f"{address}/healthz?ready").json() == {"ok": True, "database": "up", "api": "up"}
+    assert httpx.get(f"{address}/healthz?ready", **LOOPBACK).json() == {"ok": True, "database": "up", "api": "up"}
     # What the server was given, whoever may look at its process sees: no key that reaches past row-level security.
     environment = psutil.Process(up.pid_of("web")).environ()
     assert up.running["secret_key"] not in str(environment)

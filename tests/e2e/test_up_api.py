@@ -13,6 +13,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from tests.loopback import LOOPBACK
+
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
 
@@ -33,7 +35,7 @@ PRIVILEGES = """
 @pytest_asyncio.fixture(loop_scope="session")
 async def rest(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client without any key."""
-    async with httpx.AsyncClient(base_url=stack.supabase_url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=stack.supabase_url, **LOOPBACK) as client:
         yield client
 
 

@@ -21,6 +21,7 @@ import pytest_asyncio
 from agent_runtime.local import ports
 from agent_runtime.local.processes import Child, Program
 from agent_runtime.web import stamp
+from tests.loopback import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(600)
@@ -81,7 +82,7 @@ async def server(installed: Path, tmp_path: Path) -> AsyncIterator[httpx.AsyncCl
     )
     child = await Child.start(program, records=tmp_path, logs=tmp_path)
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, **LOOPBACK) as client:
             while True:
                 child.check_running()
                 try:

@@ -26,6 +26,7 @@ from agent_runtime.local import ports
 from agent_runtime.local.processes import Child, Program
 from agent_runtime.toolbox.browser.chromium import find_chromium
 from tests.e2e.desk import PASSWORD
+from tests.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -107,7 +108,7 @@ class Site:
 
     async def session_of(self, person: Session) -> str:
         """What the web UI keeps of who is signed in, from a sign-in of its own."""
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(timeout=30, **LOOPBACK) as client:
             answer = await client.post(
                 f"{self.stack.supabase_url}/auth/v1/token?grant_type=password",
                 json={"email": person.email, "password": PASSWORD},
@@ -205,7 +206,7 @@ async def serving(stack: Stack, *, port: int | None = None, **settings: str) -> 
     child = await Child.start(program, records=stack.folder.records, logs=stack.folder.logs)
     url = f"http://127.0.0.1:{port}"
     try:
-        async with asyncio.timeout(30), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(30), httpx.AsyncClient(**LOOPBACK) as client:
             while True:
                 child.check_running()
                 try:

@@ -19,6 +19,7 @@ from playwright.async_api import Locator, Page, expect
 from agent_runtime.person.client import Person
 from agent_runtime.storage import Storage
 from tests.e2e.desk import Work, new_person, take, worker_connection
+from tests.loopback import LOOPBACK
 from tests.ui.conftest import PHONE, violations_in_both_themes
 from tests.ui.injection import ELSEWHERE, EVERYTHING, FILENAMES, MARK, TEXTS
 from tests.ui.workspaces import as_json, pdf, png, rows_of, write
@@ -345,7 +346,7 @@ def _put(site: Site, path: str, content: bytes) -> None:
     key = site.stack.secret_key
     headers = {"authorization": f"Bearer {key}", "apikey": key, "content-type": "text/plain", "x-upsert": "true"}
     url = f"{site.stack.supabase_url}/storage/v1/object/agent-files/{path}"
-    httpx.post(url, content=content, headers=headers, trust_env=False, timeout=30).raise_for_status()
+    httpx.post(url, content=content, headers=headers, timeout=30, **LOOPBACK).raise_for_status()
 
 
 async def test_large_files_are_asked_for_first_and_shown_in_part(site: Site, browser: Browser, shelf: Shelf) -> None:

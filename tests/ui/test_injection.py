@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import new_person, take, worker_connection
+from tests.loopback import LOOPBACK
 from tests.ui.injection import ELSEWHERE, EVERYTHING, FILENAMES, TEXTS
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ async def test_nothing_that_an_agent_wrote_becomes_more_than_text(site: Site, br
         await expect(page.get_by_role("navigation").first).to_be_visible()
     assert (asked, dialogs) == ([], [])
     assert page.complaints == []  # type: ignore[attr-defined]
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(**LOOPBACK) as client:
         figures = (await client.get(f"{site.url}/metrics")).text
     assert re.search(r"^\S*csp_reports\S* 0$", figures, re.MULTILINE), figures
     await page.context.close()

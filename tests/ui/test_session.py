@@ -13,6 +13,7 @@ from playwright.async_api import expect
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import PASSWORD, new_person
+from tests.loopback import LOOPBACK
 from tests.ui.conftest import PHONE, violations_in_both_themes
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ async def test_the_account_is_the_persons_own(site: Site, browser: Browser) -> N
     await page.set_viewport_size(PHONE)
     assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     assert await violations_in_both_themes(page) == []
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(timeout=30, **LOOPBACK) as client:
         answer = await client.post(
             f"{site.stack.supabase_url}/auth/v1/token?grant_type=password",
             content=json.dumps({"email": person.email, "password": "another correct horse"}),

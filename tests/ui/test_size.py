@@ -9,6 +9,7 @@ import pytest
 
 from bench.ui_size import ENCODINGS, MARK_KB, first_load, javascript_kilobytes
 from tests.e2e.desk import PASSWORD, new_person
+from tests.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def test_the_first_load_of_the_list_of_tasks_is_within_its_mark(site: Site, browser: Browser) -> None:
     person = await new_person(site.stack)
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(timeout=30, **LOOPBACK) as client:
         answer = await client.post(
             f"{site.stack.supabase_url}/auth/v1/token?grant_type=password",
             json={"email": person.email, "password": PASSWORD},

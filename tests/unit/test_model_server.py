@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.loopback import LOOPBACK
+
 COMMAND = [sys.executable, "-m", "agent_runtime", "model-server"]
 
 
@@ -39,7 +41,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_says_what_it_is_answers_and_stops_when_asked(number: signal.Signals) -> None:
     with started("--port", "0") as (process, what, address):
         assert "not a language model" in what
-        assert httpx.get(f"{address}/api/tags").json()["models"][0]["name"] == "stand-in:latest"
+        assert httpx.get(f"{address}/api/tags", **LOOPBACK).json()["models"][0]["name"] == "stand-in:latest"
         process.send_signal(number)
         assert process.wait(timeout=10) == 0
         assert process.stderr
@@ -52,7 +54,7 @@ def test_it_follows_a_script(tmp_path: Path) -> None:
     with started("--port", "0", "--script", str(script)) as (_, what, address):
         assert str(script) in what
         body = {"model": "mine", "messages": [{"role": "user", "content": "x"}], "stream": False}
-        assert httpx.post(f"{address}/api/chat", json=body).json()["message"]["content"] == "scripted"
+        assert httpx.post(f"{address}/api/chat", json=body, **LOOPBACK).json()["message"]["content"] == "scripted"
 
 
 def test_a_port_in_use_is_one_line_and_exit_code_2() -> None:

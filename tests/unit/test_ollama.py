@@ -18,6 +18,7 @@ from agent_runtime.llm.chat import ChatMessage, ChatModel, Delta, ToolCall
 from agent_runtime.llm.ollama import OllamaChat, open_chat
 from agent_runtime.llm.scripted import ScriptedServer
 from agent_runtime.llm.structured import StructuredChat
+from tests.loopback import LOOPBACK
 
 MODELS = [
     {"name": "able", "capabilities": ["completion", "tools"], "context_length": 8_192},
@@ -62,7 +63,7 @@ def hello(text: str = "hello") -> list[ChatMessage]:
 
 
 async def received(server: ScriptedServer, path: str = "/api/chat") -> list[dict[str, Any]]:
-    async with httpx.AsyncClient(base_url=server.base_url) as client:
+    async with httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
         answer = await client.get("/scripted/requests")
     return [entry for entry in answer.json()["requests"] if entry["path"] == path]
 

@@ -19,6 +19,7 @@ from agent_runtime.llm.ollama import open_chat
 from agent_runtime.llm.parse_answer import parse_answer
 from agent_runtime.llm.scripted import ScriptedServer
 from agent_runtime.llm.structured import render
+from tests.loopback import LOOPBACK
 
 TOOL = {
     "type": "function",
@@ -66,7 +67,7 @@ async def test_the_request_constrains_the_answer_and_never_sends_tools(tmp_path:
     async with server_with(tmp_path, {"answer": {"tool_calls": [call]}}) as server:
         chat = await open_chat(base_url=server.base_url, model="plain", num_ctx=4_096)
         turn = await chat.reply(HISTORY, [TOOL])
-        async with httpx.AsyncClient(base_url=server.base_url) as client:
+        async with httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
             sent = (await client.get("/scripted/requests")).json()["requests"][-1]["body"]
     assert [(made.name, made.arguments) for made in turn.tool_calls] == [("file_read", {"path": "c"})]
     assert turn.tool_calls[0].id

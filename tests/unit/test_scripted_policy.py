@@ -24,6 +24,7 @@ from agent_runtime.llm.chat import ChatMessage, ToolCall
 from agent_runtime.llm.ollama import open_chat
 from agent_runtime.llm.scripted import ScriptedServer
 from agent_runtime.llm.scripted.summary import summarise
+from tests.loopback import LOOPBACK
 
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
@@ -357,7 +358,7 @@ async def test_the_persons_files_are_neither_overwritten_nor_run(native: Desk) -
 
 
 async def test_an_unknown_model_is_not_there_and_the_tag_may_be_left_out(server: ScriptedServer) -> None:
-    async with httpx.AsyncClient(base_url=server.base_url) as client:
+    async with httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
         for name in ("stand-in", "stand-in:latest", "stand-in-plain"):
             assert (await client.post("/api/show", json={"model": name})).status_code == 200
         gone = await client.post("/api/chat", json={"model": "llama3", "messages": []})
@@ -381,7 +382,7 @@ async def test_a_form_without_tools_is_filled_in_as_its_schema_says(server: Scri
         "format": schema,
         "stream": False,
     }
-    async with httpx.AsyncClient(base_url=server.base_url) as client:
+    async with httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
         answer = json.loads((await client.post("/api/chat", json=body)).json()["message"]["content"])
     assert answer["kind"] == "a"
     assert answer["count"] == 3

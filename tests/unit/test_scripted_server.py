@@ -16,6 +16,7 @@ from ollama import AsyncClient
 from agent_runtime.errors import ConfigError
 from agent_runtime.llm.scripted import ScriptedServer
 from agent_runtime.llm.scripted.script import load_script
+from tests.loopback import LOOPBACK
 
 MODELS = [
     {"name": "able", "context_length": 1_000},
@@ -36,7 +37,7 @@ def chat(text: str = "hello", **more: Any) -> dict[str, Any]:
 
 
 async def post(server: ScriptedServer, body: dict[str, Any], path: str = "/api/chat") -> httpx.Response:
-    async with httpx.AsyncClient(base_url=server.base_url) as client:
+    async with httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
         return await client.post(path, json=body)
 
 
@@ -64,7 +65,7 @@ async def test_the_official_client_understands_every_answer(tmp_path: Path) -> N
 
 
 async def test_it_never_says_that_it_is_ollama(tmp_path: Path) -> None:
-    async with ScriptedServer() as server, httpx.AsyncClient(base_url=server.base_url) as client:
+    async with ScriptedServer() as server, httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
         assert "not a language model" in (await client.get("/")).text
         assert (await client.get("/scripted/health")).json()["mode"] == "policy"
         assert "scripted" in (await client.get("/api/version")).json()["version"]
@@ -123,7 +124,7 @@ async def test_no_messages_load_the_model(tmp_path: Path) -> None:
 
 
 async def test_a_body_that_is_no_json_gets_one_line(tmp_path: Path) -> None:
-    async with ScriptedServer() as server, httpx.AsyncClient(base_url=server.base_url) as client:
+    async with ScriptedServer() as server, httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
         for content in (b"{", b"[]", b"\xff", b"[" * 100_000):
             answer = await client.post("/api/chat", content=content)
             assert answer.status_code == 400
@@ -170,7 +171,7 @@ async def test_a_turn_applies_only_where_everything_it_says_holds(tmp_path: Path
         assert (await post(server, {**chat(), "messages": seen})).json()["message"]["content"] == "a wall"
         assert (await post(server, chat("hi there"))).json()["message"]["content"] == "greeting"
         nothing = await post(server, chat("what?"))
-        async with httpx.AsyncClient(base_url=server.base_url) as client:
+        async with httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
             entries = (await client.get("/scripted/requests")).json()["requests"]
     assert nothing.status_code == 400
     assert "no turn of the script applies" in nothing.json()["error"]
@@ -220,7 +221,7 @@ def test_a_bad_script_gets_one_line_that_names_the_place(tmp_path: Path, content
 
 async def test_many_clients_are_answered_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, {"answer": {"text": "x", "delay_seconds": 1}})
-    async with ScriptedServer(path) as server, httpx.AsyncClient(base_url=server.base_url) as client:
+    async with ScriptedServer(path) as server, httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
         # One after the other they would take half a minute.
         async with asyncio.timeout(10):
             answers = await asyncio.gather(*(client.post("/api/chat", json=chat(stream=True)) for _ in range(30)))
@@ -231,7 +232,7 @@ async def test_the_server_ends_while_an_answer_is_under_way(tmp_path: Path) -> N
     async with asyncio.timeout(5):
         async with ScriptedServer(write(tmp_path, {"answer": {"text": "x", "delay_seconds": 60}})) as server:
             waiting = asyncio.create_task(post(server, chat(stream=True)))
-            async with httpx.AsyncClient(base_url=server.base_url) as client:
+            async with httpx.AsyncClient(base_url=server.base_url, **LOOPBACK) as client:
                 while not (await client.get("/scripted/requests")).json()["requests"]:
                     await asyncio.sleep(0.01)
         with pytest.raises(httpx.HTTPError):

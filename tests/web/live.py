@@ -15,6 +15,7 @@ import httpx
 
 from agent_runtime.web.server import RunningServer, serving
 from agent_runtime.web.settings import WebSettings
+from tests.loopback import LOOPBACK
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -110,7 +111,7 @@ async def asking(
     if after is not None:
         headers["Last-Event-ID"] = str(after)
     async with (
-        httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http,
+        httpx.AsyncClient(timeout=PATIENCE_SECONDS, **LOOPBACK) as http,
         http.stream("GET", f"{url}/live/tasks/{task_id}", headers=headers) as response,
     ):
         yield response

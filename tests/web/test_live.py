@@ -17,6 +17,7 @@ import pytest
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import new_person
+from tests.loopback import LOOPBACK
 from tests.web.conftest import Connection, append, recorded
 from tests.web.live import PATIENCE_SECONDS, Heard, server, watching
 
@@ -188,7 +189,7 @@ async def test_what_gets_no_stream_is_told_why(
         for other in (uuid.uuid4(), "nonsense", "1", "..%2f..%2fconfig.json", "x'; drop table tasks; --"):
             await _expect(web.url, other, alice.access_token, 404)
         for wrong in ("-1", "1.5", "x", "9" * 19, "9" * 400, "１", "0x10", "1, 2"):
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(**LOOPBACK) as http:
                 answer = await http.get(
                     f"{web.url}/live/tasks/{task}",
                     headers=[(b"authorization", f"Bearer {alice.access_token}".encode()),
@@ -211,7 +212,7 @@ async def test_what_gets_no_stream_is_told_why(
                     await _expect(web.url, hers, carol.access_token, 429)
     async with server(stack, SUPABASE_URL="http://127.0.0.1:9") as web:
         await _expect(web.url, task, alice.access_token, 503)
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(**LOOPBACK) as http:
             ready = await http.get(f"{web.url}/healthz?ready")
             assert (ready.status_code, ready.json()) == (503, {"ok": False, "database": "up", "api": "away"})
             assert (await http.get(f"{web.url}/healthz")).status_code == 200
@@ -222,7 +223,7 @@ def _says(text: str, event: Heard) -> bool:
 
 
 async def _expect(url: str, task_id: uuid.UUID | str, token: str | None, status: int) -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(**LOOPBACK) as http:
         headers = [] if token is None else [(b"authorization", f"Bearer {token}".encode())]
         answer = await http.get(f"{url}/live/tasks/{task_id}", headers=headers)
     assert answer.status_code == status, (token, answer.text)

@@ -16,6 +16,7 @@ import pytest
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import new_person
+from tests.loopback import LOOPBACK
 from tests.web.conftest import Connection, append
 from tests.web.gate import gate_to
 from tests.web.live import asking, server, watching
@@ -83,7 +84,7 @@ async def test_a_session_that_is_over_ends_the_stream_though_its_token_has_not_e
 ) -> None:
     async with server(stack, **QUICK) as web, watching(web.url, task, alice.access_token) as client:
         await client.until_kind("caught_up")
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(**LOOPBACK) as http:
             headers = {"apikey": stack.publishable_key, "Authorization": f"Bearer {alice.access_token}"}
             assert (await http.post(f"{stack.supabase_url}/auth/v1/logout", headers=headers)).is_success
         assert (await client.until_kind("end")).data == {"reason": "expired"}

@@ -20,6 +20,7 @@ from agent_runtime.person.client import Person
 from agent_runtime.web import assets, stamp
 from agent_runtime.web.settings import WebSettings, is_secret_key, load_web_settings
 from tests.e2e.desk import PASSWORD
+from tests.loopback import LOOPBACK
 from tests.web.live import server, watching
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def test_a_bundle_is_served_so_that_a_browser_keeps_what_never_changes_and
 ) -> None:
     async with (
         server(stack, bundle) as web,
-        httpx.AsyncClient(base_url=web.url, trust_env=False, headers={"accept-encoding": "identity"}) as http,
+        httpx.AsyncClient(base_url=web.url, headers={"accept-encoding": "identity"}, **LOOPBACK) as http,
     ):
         for path in ("/", "/index.html", "/tasks/5?x=1", f"/tasks/{uuid.uuid4()}/replay", "/a.b"):
             page = await http.get(path)
@@ -100,7 +101,7 @@ async def test_a_bundle_is_served_so_that_a_browser_keeps_what_never_changes_and
 
 
 async def test_without_a_bundle_every_page_says_how_to_make_it(stack: Stack) -> None:
-    async with server(stack) as web, httpx.AsyncClient(base_url=web.url, trust_env=False) as http:
+    async with server(stack) as web, httpx.AsyncClient(base_url=web.url, **LOOPBACK) as http:
         assert "make ui" in (await http.get("/tasks/1")).text
         assert (await http.get("/config.json")).json()["build"] is None
 
@@ -123,7 +124,7 @@ def test_a_bundle_of_other_sources_is_refused_with_the_remedy(bundle: Path, tmp_
 async def test_the_browser_is_told_what_it_needs_and_every_answer_is_strict(stack: Stack, bundle: Path) -> None:
     async with (
         server(stack, bundle, SUPABASE_URL=stack.supabase_url) as web,
-        httpx.AsyncClient(base_url=web.url, trust_env=False) as http,
+        httpx.AsyncClient(base_url=web.url, **LOOPBACK) as http,
     ):
         config = await http.get("/config.json")
         assert config.headers["cache-control"] == "no-store"
@@ -158,15 +159,15 @@ async def test_the_browser_is_told_what_it_needs_and_every_answer_is_strict(stac
             assert answer.headers["cross-origin-opener-policy"] == "same-origin"
             assert "camera=()" in answer.headers["permissions-policy"]
             assert "server" not in answer.headers
-        async with httpx.AsyncClient(trust_env=False) as other:
+        async with httpx.AsyncClient(**LOOPBACK) as other:
             unknown = await other.get(f"{web.url}/config.json", headers={"host": "evil.example"})
             assert unknown.json()["supabase_url"] == stack.supabase_url
 
-    async with server(stack, magic_link=True) as web, httpx.AsyncClient(base_url=web.url, trust_env=False) as http:
+    async with server(stack, magic_link=True) as web, httpx.AsyncClient(base_url=web.url, **LOOPBACK) as http:
         assert (await http.get("/config.json")).json()["sign_in"]["magic_link"] is True
     async with (
         server(stack, SUPABASE_URL="https://127.0.0.1:9") as web,
-        httpx.AsyncClient(base_url=web.url, trust_env=False) as http,
+        httpx.AsyncClient(base_url=web.url, **LOOPBACK) as http,
     ):
         config = await http.get("/config.json")
         assert config.json()["sign_in"] == {
@@ -184,7 +185,7 @@ async def test_no_answer_holds_what_the_server_alone_knows(
     heard: list[str] = []
     async with (
         server(stack, bundle, proxy_supabase=True) as web,
-        httpx.AsyncClient(base_url=web.url, trust_env=False) as http,
+        httpx.AsyncClient(base_url=web.url, **LOOPBACK) as http,
     ):
         async with watching(web.url, task, alice.access_token) as client:
             await client.until_kind("caught_up")
@@ -217,7 +218,7 @@ async def test_people_work_with_the_embedded_api_through_the_server(stack: Stack
     """Auth, functions, rows and files, by a supabase client that knows no other address."""
     given = tmp_path / "ünï +%2F.bin"
     given.write_bytes(bytes(range(256)) * 20_000)
-    async with server(stack, proxy_supabase=True) as web, httpx.AsyncClient(trust_env=False) as http:
+    async with server(stack, proxy_supabase=True) as web, httpx.AsyncClient(**LOOPBACK) as http:
         config = (await http.get(f"{web.url}/config.json")).json()
         assert config["supabase_url"] == f"{web.url}/supabase"
         assert "127.0.0.1" not in (await http.get(web.url)).headers["content-security-policy"]
@@ -239,18 +240,18 @@ async def test_people_work_with_the_embedded_api_through_the_server(stack: Stack
         for path in ("/supabase/", "/supabase/x", "/supabase/rest/v1/../../x", "/supabase/rest/v1/%2e%2e/x"):
             request = http.build_request("GET", httpx.URL(web.url).copy_with(raw_path=path.encode()))
             assert (await http.send(request)).status_code == 404, path
-    async with server(stack) as web, httpx.AsyncClient(trust_env=False) as http:
+    async with server(stack) as web, httpx.AsyncClient(**LOOPBACK) as http:
         assert (await http.get(f"{web.url}/supabase/auth/v1/health")).headers["content-type"].startswith("text/html")
     async with (
         server(stack, SUPABASE_URL="http://127.0.0.1:9", proxy_supabase=True) as web,
-        httpx.AsyncClient(trust_env=False) as http,
+        httpx.AsyncClient(**LOOPBACK) as http,
     ):
         assert (await http.get(f"{web.url}/supabase/rest/v1/x")).status_code == 503
 
 
 async def test_reports_of_the_browser_are_counted_and_bounded(stack: Stack) -> None:
     report = {"csp-report": {"effective-directive": "img-src", "blocked-uri": "https://evil.example/" + "x" * 5_000}}
-    async with server(stack) as web, httpx.AsyncClient(base_url=web.url, trust_env=False) as http:
+    async with server(stack) as web, httpx.AsyncClient(base_url=web.url, **LOOPBACK) as http:
         assert (await http.post("/csp-report", json=report)).status_code == 204
         for body in (b"", b"x", b"[]", b'{"csp-report": 1}', b"\xff" * 100):
             assert (await http.post("/csp-report", content=body)).status_code == 400

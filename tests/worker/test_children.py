@@ -11,6 +11,7 @@ import yaml
 
 from agent_runtime.context import RESULT_OWED
 from agent_runtime.llm.scripted.server import ScriptedServer
+from tests.loopback import LOOPBACK
 from tests.worker.conftest import DONE, Desk, Office, call
 
 PLACES = ["Place 01", "Place 02", "Place 03"]
@@ -27,7 +28,7 @@ def items(*numbers: int) -> str:
 
 
 async def asked_of_the_model(server: ScriptedServer) -> list[dict[str, Any]]:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(**LOOPBACK) as client:
         requests = (await client.get(f"{server.base_url}/scripted/requests")).json()["requests"]
     return [request["body"] for request in requests if request["path"] == "/api/chat"]
 

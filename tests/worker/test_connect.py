@@ -18,6 +18,7 @@ from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.llm.scripted.server import ScriptedServer
 from agent_runtime.person.client import Person
 from tests.e2e.desk import new_person
+from tests.loopback import LOOPBACK
 from tests.worker.conftest import DONE, Desk, Office, Row, call, calls, open_desk, working
 from tests.worker.test_trial import tried
 
@@ -69,7 +70,7 @@ async def states(desk: Desk) -> dict[str, bool]:
 
 async def asked(model: ScriptedServer) -> list[Row]:
     """What the model was asked, request by request."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(**LOOPBACK) as client:
         requests = (await client.get(f"{model.base_url}/scripted/requests")).json()["requests"]
     return [request["body"] for request in requests if request["path"] == "/api/chat"]
 

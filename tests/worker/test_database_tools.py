@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from agent_runtime.db.store import Store
+from tests.loopback import LOOPBACK
 from tests.worker.conftest import DONE, Desk, Office, call, calls, see, working
 from tests.worker.test_resume import begin, dead_worker, die, intent
 
@@ -53,7 +54,7 @@ async def bob(desk: Desk, office: Office) -> AsyncIterator[uuid.UUID]:
     path = f"{tenant['id']}/{task}/{CANARY}.md"
     url = f"{office.stack.supabase_url}/storage/v1/object/agent-files/{path}"
     keys = {"apikey": office.stack.secret_key, "Authorization": f"Bearer {office.stack.secret_key}"}
-    httpx.post(url, headers=keys, content=b"x").raise_for_status()
+    httpx.post(url, headers=keys, content=b"x", **LOOPBACK).raise_for_status()
     await desk.rows(
         "insert into public.files (task_id, filename, original_filename, file_path, file_size, mime_type, uploaded_by)"
         " values (%s, %s, 'x', %s, 1, 'text/plain', %s)",
@@ -199,7 +200,7 @@ async def test_a_worker_needs_no_secret_key_for_its_files(desk: Desk, office: Of
         (file,) = await desk.rows("select file_path, is_stored from public.files where task_id = %s", task_id)
         assert file["is_stored"]
         keys = {"apikey": stack.secrets.publishable_key, "Authorization": f"Bearer {signed}"}
-        async with httpx.AsyncClient(base_url=stack.supabase_url, headers=keys) as http:
+        async with httpx.AsyncClient(base_url=stack.supabase_url, headers=keys, **LOOPBACK) as http:
             path = f"/storage/v1/object/agent-files/{file['file_path']}"
             assert (await http.get(path)).content == b"kept"
             for denied in ("/rest/v1/users", "/rest/v1/messages", "/rest/v1/files"):

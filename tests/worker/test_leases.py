@@ -30,6 +30,7 @@ from agent_runtime.records import Lease, Renewal
 from tests.conftest import Database
 from tests.db import runs
 from tests.db.impersonation import Connection
+from tests.loopback import LOOPBACK
 from tests.worker.conftest import DONE, Desk, Office, call, see, working
 
 LEASE_SECONDS = 1.0
@@ -259,6 +260,7 @@ from agent_runtime.lease import LeaseKeeper
 from agent_runtime.log import configure_logging
 from agent_runtime.pulse import clock
 from agent_runtime.records import Lease
+from tests.loopback import LOOPBACK
 
 async def main(conninfo, worker):
     def opened():
@@ -356,7 +358,7 @@ async def test_a_stopped_worker_that_wakes_drops_the_task_that_another_has_ended
         )
     try:
         # In the middle of its second turn, which is the one that takes long.
-        async with asyncio.timeout(30), httpx.AsyncClient() as client:
+        async with asyncio.timeout(30), httpx.AsyncClient(**LOOPBACK) as client:
             while await _chats(client, server.base_url) < 2:
                 await asyncio.sleep(0.02)
         stopped.send_signal(signal.SIGSTOP)

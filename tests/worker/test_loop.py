@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.loopback import LOOPBACK
 from tests.worker.conftest import DONE, Desk, Office, call, calls
 
 
@@ -46,7 +47,7 @@ async def test_a_file_that_a_step_wrote_is_in_storage_with_its_digest(desk: Desk
     assert [(row["filename"], row["version"]) for row in files] == [("out/a.txt", 1), ("out/a.txt", 2)]
     for row, content in zip(files, (b"one", b"two"), strict=True):
         url = f"{office.stack.supabase_url}/storage/v1/object/agent-files/{row['file_path']}"
-        stored = httpx.get(url, headers={"apikey": office.stack.secret_key}).content
+        stored = httpx.get(url, headers={"apikey": office.stack.secret_key}, **LOOPBACK).content
         assert stored == content
         assert row["file_hash"] == hashlib.sha256(content).hexdigest()
         assert row["execution_id"] is not None
@@ -152,7 +153,7 @@ async def test_a_disabled_tool_is_neither_offered_nor_run(desk: Desk, office: Of
         await office.work()
     finally:
         await desk.rows("update public.tools set is_enabled = true where name = 'shell_exec'")
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(**LOOPBACK) as client:
         requests = (await client.get(f"{server.base_url}/scripted/requests")).json()["requests"]
     asked = [request["body"] for request in requests if request["path"] == "/api/chat"]
     offered = {tool["function"]["name"] for body in asked for tool in body["tools"]}

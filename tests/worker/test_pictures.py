@@ -15,6 +15,7 @@ from agent_runtime.llm.structured import render
 from agent_runtime.records import Execution
 from agent_runtime.shown_pictures import GONE, NO_VISION, NOT_AGAIN, PICTURES_LIMIT, ShownPictures
 from agent_runtime.toolbox.workspace import Workspace
+from tests.loopback import LOOPBACK
 from tests.worker.conftest import DONE, Desk, Office, call
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -58,7 +59,7 @@ async def test_a_model_that_cannot_see_is_told_so(desk: Desk, office: Office) ->
 
 
 async def _chats(server: ScriptedServer) -> list[list[dict[str, Any]]]:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(**LOOPBACK) as http:
         found = (await http.get(f"{server.base_url}/scripted/requests")).json()["requests"]
     return [entry["body"]["messages"] for entry in found if entry["path"] == "/api/chat" and entry["body"]["messages"]]
 
