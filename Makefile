@@ -4,12 +4,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# uv installs in seconds what takes pip minutes. Where it may not reach what pip is configured to, pip does it.
+UV     := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
+install = $(UV) $(1) || $(PIP) $(1)
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 # What the web UI is built from, folders too, so that a file that was removed counts. stamp.json is written last.
 UI     := ui/dist/stamp.json
 UI_SRC := $(shell find ui/. -not -path '*/node_modules*' -not -path 'ui/./dist*')
 # Without byte code every process would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
+comma := ,
 .DEFAULT_GOAL := help
 .PHONY: help demo up ui test check format access seed types screenshots bench audit secrets lock clean system-demo system-test
 
@@ -62,7 +66,7 @@ secrets: $(VENV)/.dev ## Look for keys and passwords in what is committed
 
 # What is locked stays at its version unless pyproject.toml says otherwise; UPGRADE=--upgrade takes the newest of everything.
 lock: $(VENV)/bin/python ## Write requirements/ anew from pyproject.toml
-	@$(PIP) "$$(sed -n 's/^  "\(uv==[0-9.]*\)".*/\1/p' pyproject.toml)"
+	@uv="$$(sed -n 's/^  "\(uv==[0-9.]*\)".*/\1/p' pyproject.toml)"; $(PIP) "$$uv"; echo "$$uv" | $(LOCK) --output-file requirements/uv.lock -
 	@$(LOCK) --extra local --extra data --extra dev --output-file requirements/dev.lock pyproject.toml
 	@$(LOCK) --extra local --constraint requirements/dev.lock --output-file requirements/local.lock pyproject.toml
 	@$(LOCK) --constraint requirements/dev.lock --output-file requirements/worker.lock pyproject.toml
@@ -86,19 +90,23 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV) || { echo "this Python has no venv; on Debian or Ubuntu: apt-get install python3-venv"; exit 2; }
 
 # Every package at the version and with the digest that the lock holds; then ourselves, without asking for anything else.
-$(VENV)/.local: pyproject.toml requirements/local.lock | $(VENV)/bin/python
-	@echo "Installing agent-runtime and the embedded stack into $(VENV) (once, a minute or so)"
-	@$(PIP) --require-hashes --requirement requirements/local.lock
-	@$(PIP) --no-deps --editable .
+$(VENV)/.uv: requirements/uv.lock | $(VENV)/bin/python
+	@$(PIP) --require-hashes --requirement requirements/uv.lock || echo "uv cannot be installed: pip takes its place, and longer"
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements/dev.lock | $(VENV)/bin/python
-	@echo "Installing agent-runtime with what its tests need into $(VENV) (once, a minute or so)"
-	@$(PIP) --require-hashes --requirement requirements/dev.lock
-	@$(PIP) --no-deps --editable .
+$(VENV)/.local: pyproject.toml requirements/local.lock $(VENV)/.uv
+	@echo "Installing agent-runtime and the embedded stack into $(VENV) (once, half a minute or so)"
+	@$(call install,--require-hashes --requirement requirements/local.lock)
+	@$(call install,--no-deps --editable .)
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements/dev.lock $(VENV)/.uv
+	@echo "Installing agent-runtime with what its tests need into $(VENV) (once, half a minute or so)"
+	@$(call install,--require-hashes --requirement requirements/dev.lock)
+	@$(call install,--no-deps --editable .)
 	@touch $@ $(VENV)/.local
 
 $(VENV)/.bench: $(VENV)/.dev
 	@echo "Installing what the benchmarks compare with into $(VENV) (once)"
-	@$(PIP) --editable '.[local,dev,bench]'
+	@$(call install,--editable '.[local$(comma)dev$(comma)bench]')
 	@touch $@
