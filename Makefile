@@ -28,7 +28,9 @@ up: $(VENV)/.local system-demo $(UI) ## Run everything on this machine until Ctr
 
 ui: $(UI) ## Build the web UI into ui/dist
 
-test: $(VENV)/.dev system-test $(UI) ## Run all tests, on real parts
+test: ## Run all tests, on real parts
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.dev system-test
+	@$(MAKE) --no-print-directory $(UI)
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## Lint, types and style of Python, SQL and the web UI
