@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 from psycopg import sql
+
+from tests.made_once import made_once, shared_folder
 
 if TYPE_CHECKING:
     from agent_runtime.local.postgres import LocalPostgres, Major
@@ -121,29 +123,35 @@ def _memory() -> Path | None:
     return shared if shared.is_dir() and shutil.disk_usage(shared).free > MEMORY_BYTES else None
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all processes of the run."""
+    return shared_folder(tmp_path_factory)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres18(open_folder: Path) -> AsyncIterator[Cluster]:
+async def postgres18(open_folder: Path, shared: Path) -> AsyncIterator[Cluster]:
     """A Postgres 18 for the session."""
-    async with _cluster(open_folder, 18) as cluster:
+    async with _cluster(open_folder, shared, 18) as cluster:
         yield cluster
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres16(open_folder: Path) -> AsyncIterator[Cluster]:
+async def postgres16(open_folder: Path, shared: Path) -> AsyncIterator[Cluster]:
     """A Postgres 16 for the session."""
-    async with _cluster(open_folder, 16) as cluster:
+    async with _cluster(open_folder, shared, 16) as cluster:
         yield cluster
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres15(open_folder: Path) -> AsyncIterator[Cluster]:
+async def postgres15(open_folder: Path, shared: Path) -> AsyncIterator[Cluster]:
     """A Postgres 15 for the session, from the system's packages."""
     if not (POSTGRES_15 / "initdb").exists():
         pytest.skip(
             f"no Postgres 15 in {POSTGRES_15}: apt-get install postgresql-15-plpgsql-check, "
             "or name another folder of its programs in POSTGRES_15_PROGRAMS"
         )
-    async with _cluster(open_folder, 15, POSTGRES_15) as cluster:
+    async with _cluster(open_folder, shared, 15, POSTGRES_15) as cluster:
         yield cluster
 
 
@@ -201,32 +209,73 @@ def each_empty_database(each_cluster: Cluster) -> Iterator[Database]:
     yield from cloned(each_cluster, "template1")
 
 
+StackFolder = Callable[[str], Awaitable[Path]]
+
+
+@pytest.fixture(scope="session")
+def stack_folder(open_folder: Path, shared: Path) -> StackFolder:
+    """Makes data folders for stacks, by name: the first start of a stack takes three times as long as the next."""
+
+    async def named(name: str) -> Path:
+        await made_once(shared / "stack", open_folder / name, _first_start)
+        return open_folder / name
+
+    return named
+
+
+async def _first_start(folder: Path) -> None:
+    from agent_runtime.local.stack import Stack
+
+    async with Stack(folder, look_for_ollama=False, durable=False) as stack:
+        # Several that start at once would find the same ports free.
+        stack.folder.keep(ports={}, versions={})
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(open_folder: Path) -> AsyncIterator[Stack]:
+async def stack(stack_folder: StackFolder) -> AsyncIterator[Stack]:
     """The embedded stack: Postgres 18, the Supabase API, our SQL and the scripted model server; no worker."""
     from agent_runtime.local.stack import Stack
 
-    async with Stack(open_folder / "stack", look_for_ollama=False, durable=False) as running:
+    async with Stack(await stack_folder("stack"), look_for_ollama=False, durable=False) as running:
         yield running
 
 
 @asynccontextmanager
-async def _cluster(folder: Path, major: Major, programs: Path | None = None) -> AsyncIterator[Cluster]:
+async def _cluster(folder: Path, shared: Path, major: Major, programs: Path | None = None) -> AsyncIterator[Cluster]:
+    where = folder / f"postgres-{major}"
+
+    async def make(new: Path) -> None:
+        new.mkdir(mode=0o711)
+        async with _running(new, major, programs) as cluster:
+            await _install(cluster)
+
+    await made_once(shared / where.name, where, make)
+    async with _running(where, major, programs) as cluster:
+        yield cluster
+
+
+async def _install(running: Cluster) -> None:
     from agent_runtime.db import schema
-    from agent_runtime.local import cluster, ports, secrets, wheels
+    from agent_runtime.local import cluster
+
+    await cluster.set_up(running.postgres, running.secrets, database=TEMPLATE)
+    await asyncio.to_thread(schema.apply, running.database(TEMPLATE).owner)
+
+
+@asynccontextmanager
+async def _running(folder: Path, major: Major, programs: Path | None) -> AsyncIterator[Cluster]:
+    from agent_runtime.local import ports, secrets, wheels
     from agent_runtime.local.postgres import LocalPostgres
     from agent_runtime.local.service_user import choose_service_user
 
-    made = secrets.generate()
-    logs = folder / f"postgres-{major}"
-    logs.mkdir(mode=0o711)
+    made = secrets.load_or_generate(folder / "secrets.json")
     postgres = LocalPostgres(
-        logs / "data",
+        folder / "data",
         port=ports.choose(None, taken=set()),
         password=made.supabase_admin,
-        records=logs,
-        logs=logs,
-        user=choose_service_user(logs / "data"),
+        records=folder,
+        logs=folder,
+        user=choose_service_user(folder / "data"),
         major=major,
         durable=False,
         programs=programs,
@@ -234,10 +283,7 @@ async def _cluster(folder: Path, major: Major, programs: Path | None = None) -> 
     await postgres.initialise()
     await postgres.start()
     try:
-        await cluster.set_up(postgres, made, database=TEMPLATE)
-        running = Cluster(postgres, made, programs or wheels.postgres(major).path.parent)
-        await asyncio.to_thread(schema.apply, running.database(TEMPLATE).owner)
-        yield running
+        yield Cluster(postgres, made, programs or wheels.postgres(major).path.parent)
     finally:
         await postgres.stop()
 

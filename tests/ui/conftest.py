@@ -31,6 +31,7 @@ from tests.loopback import LOOPBACK
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
     from agent_runtime.person.session import Session
+    from tests.conftest import StackFolder
 
 # Several browsers and stacks start at once: what is slow is not wrong.
 expect.set_options(timeout=20_000)
@@ -169,8 +170,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def site(open_folder: Path) -> AsyncIterator[Site]:
-    async with open_site(open_folder / "site") as running:
+async def site(stack_folder: StackFolder) -> AsyncIterator[Site]:
+    async with open_site(await stack_folder("site")) as running:
         yield running
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from agent_runtime.local import ports
 from agent_runtime.local.stack import Stack
 from agent_runtime.person.client import Person
+from tests.conftest import StackFolder
 from tests.e2e.desk import Work, new_person, take, worker_connection
 from tests.ui.conftest import Site, serving
 from tests.ui.telling import told
@@ -84,9 +84,9 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def own(open_folder: Path) -> AsyncIterator[Stack]:
+async def own(stack_folder: StackFolder) -> AsyncIterator[Stack]:
     """A stack of these tests alone, since its parts are stopped."""
-    async with Stack(open_folder / "live", look_for_ollama=False, durable=False) as stack:
+    async with Stack(await stack_folder("live"), look_for_ollama=False, durable=False) as stack:
         yield stack
 
 

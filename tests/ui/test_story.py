@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from tests.conftest import StackFolder
 from tests.e2e.desk import PASSWORD, new_person
 from tests.ui.conftest import Site, open_site, violations_in_both_themes, watch_page
 
@@ -20,8 +21,8 @@ RENTALS = Path(__file__).parents[2] / "examples" / "bike-rentals.csv"
 MINUTE = 60_000
 
 
-async def test_from_sign_up_to_replay(open_folder: Path, browser: Browser) -> None:
-    async with open_site(open_folder / "story", script=SCRIPT, worker=True) as site:
+async def test_from_sign_up_to_replay(stack_folder: StackFolder, browser: Browser) -> None:
+    async with open_site(await stack_folder("story"), script=SCRIPT, worker=True) as site:
         _add_an_agent_that_asks(site)
         page = await _sign_up(site, browser)
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from agent_runtime.person.client import Person
+from tests.conftest import StackFolder
 from tests.e2e.desk import new_person
 from tests.ui.conftest import Site, open_site, violations_in_both_themes
 
@@ -21,8 +22,10 @@ MINUTE = 60_000
 DRAWS = importlib.util.find_spec("matplotlib") is not None
 
 
-async def test_what_stays_open_between_calls_is_seen_and_its_end_is_told(open_folder: Path, browser: Browser) -> None:
-    async with open_site(open_folder / "terminals", script=SCRIPT, worker=True) as site:
+async def test_what_stays_open_between_calls_is_seen_and_its_end_is_told(
+    stack_folder: StackFolder, browser: Browser
+) -> None:
+    async with open_site(await stack_folder("terminals"), script=SCRIPT, worker=True) as site:
         me = await new_person(site.stack)
         async with Person(me, keep=False) as person:
             task = await person.submit("Please keep things open")
