@@ -16,7 +16,7 @@ import structlog
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store
 from agent_runtime.errors import AgentRuntimeError, SchemaDiffers
-from agent_runtime.http import certificates_for, trusted
+from agent_runtime.http_clients import certificates_for, trusted
 from agent_runtime.pulse import clock
 
 log = structlog.get_logger()

@@ -30,7 +30,7 @@ from agent_runtime.errors import (
     PathTaken,
     StorageUnavailable,
 )
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 
 BUCKET = "agent-files"
 

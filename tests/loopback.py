@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 
 LOOPBACK = client_settings("http://127.0.0.1")
 """No proxy and no certificates, which would take longer to read than most tests take."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from agent_runtime.errors import ConfigError, Unavailable
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.person import auth
 
 

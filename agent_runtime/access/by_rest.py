@@ -29,7 +29,7 @@ from agent_runtime.errors import (
     NotFound,
     Unavailable,
 )
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.person.refusals import refusal
 
 BYTES = b"probe"

@@ -23,7 +23,7 @@ from agent_runtime.db import schema
 from agent_runtime.db.connection import connect
 from agent_runtime.db.store import SupabaseAddress, describe_address, open_store
 from agent_runtime.errors import AgentRuntimeError
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.local.folder import default_path, read_running
 from agent_runtime.local.ollama import DEFAULT_URL, ollama_host, probe
 

@@ -122,7 +122,7 @@ async def _serve(stack: Stack, console: Console, progress: Progress, *, with_wor
 
 def _keep_session(made: Session, notes: list[str]) -> None:
     """Sign the first user in on this machine, unless a person is signed in to a Supabase elsewhere."""
-    from agent_runtime.http import is_loopback
+    from agent_runtime.http_clients import is_loopback
     from agent_runtime.person import session
 
     try:

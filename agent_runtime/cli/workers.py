@@ -90,7 +90,7 @@ async def _from_api(supabase_url: str, secret_key: str) -> list[WorkerRow]:
     from postgrest.exceptions import APIError
     from supabase import AsyncClientOptions, acreate_client
 
-    from agent_runtime.http import client_settings
+    from agent_runtime.http_clients import client_settings
     from agent_runtime.person.auth import unreachable
     from agent_runtime.person.records import WorkerRow
     from agent_runtime.person.refusals import refusal

@@ -23,7 +23,7 @@ from agent_runtime.errors import (
     SchemaDiffers,
     ToolRefused,
 )
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 
 log = structlog.get_logger()
 

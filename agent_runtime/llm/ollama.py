@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from agent_runtime.errors import ConfigError, ContextTooLong, ModelError, ModelMissing, ModelUnavailable
-from agent_runtime.http import certificates_for
+from agent_runtime.http_clients import certificates_for
 from agent_runtime.llm.chat import ChatMessage, ChatModel, Delta, OnDelta, ToolCall, Turn, Usage
 from agent_runtime.llm.structured import StructuredChat
 

@@ -22,7 +22,7 @@ from psycopg.conninfo import make_conninfo
 
 from agent_runtime.db.connection import explain
 from agent_runtime.errors import Unavailable
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.local import api_packages, wheels
 from agent_runtime.local.cluster import API, DATABASE
 from agent_runtime.local.ports import HOST

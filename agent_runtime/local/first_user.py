@@ -12,7 +12,7 @@ import httpx
 import psycopg
 
 from agent_runtime.errors import Unavailable
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.local.state_file import read_state, write_state
 
 EMAIL = "you@localhost.localdomain"

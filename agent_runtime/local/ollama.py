@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from agent_runtime.errors import ConfigError
-from agent_runtime.http import certificates_for
+from agent_runtime.http_clients import certificates_for
 
 DEFAULT_URL = "http://localhost:11434"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from agent_runtime.errors import Unavailable
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.local.ports import HOST
 from agent_runtime.local.processes import Child, Program
 

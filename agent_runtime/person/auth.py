@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from agent_runtime.errors import AgentRuntimeError, ConfigError, Denied, InvalidInput, Unavailable
-from agent_runtime.http import client_settings, is_loopback
+from agent_runtime.http_clients import client_settings, is_loopback
 from agent_runtime.person.session import LOG_IN, Session
 
 _TIMEOUT_SECONDS = 30.0

@@ -16,7 +16,7 @@ from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from agent_runtime.errors import ConfigError, Denied, InvalidInput, NotFound, Unavailable
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.person.attachments import Attachment, open_attachments
 from agent_runtime.person.auth import unreachable
 from agent_runtime.person.members import Members

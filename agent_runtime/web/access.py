@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 
 from agent_runtime.errors import Unavailable
-from agent_runtime.http import client_settings
+from agent_runtime.http_clients import client_settings
 from agent_runtime.web.tokens import Token, TokenRefused
 
 _TIMEOUT = httpx.Timeout(5.0, connect=3.0)

@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from agent_runtime.http import certificates_for
+from agent_runtime.http_clients import certificates_for
 
 _PARTS = ("/rest/v1/", "/auth/v1/", "/storage/v1/")
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]

@@ -48,14 +48,16 @@ async def _run(quick: bool, write: Path | None) -> int:
     found, tried = await _play(quick)
     console.print(findings.for_terminal(found))
     console.print(findings.who_is_asked(found), highlight=False)
+    console.print(findings.what_ran(found), highlight=False)
     console.print(injection_bench.told(tried), highlight=False)
     if quick:
         console.print("These were a few pairs: they show that it runs, nothing else.", style="yellow")
     if write:
-        blocks = [findings.as_markdown(found), findings.who_is_asked(found), injection_bench.told(tried)]
+        asked, ran = findings.who_is_asked(found), findings.what_ran(found)
+        blocks = [findings.as_markdown(found), asked, ran, injection_bench.told(tried)]
         await asyncio.to_thread(PAGE.write, write, blocks)
     held = [played for played in found if played.way in ("gate, no policy", "gate with policy")]
-    through = any(one.harmed or (one.attacked and findings.acts(one)) for played in held for one in played.pairs)
+    through = any(bool(one.ran) or (one.attacked and findings.acts(one)) for played in held for one in played.pairs)
     return int(through or any(one.succeeded for one in tried))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agentdojo.agent_pipeline.ground_truth_pipeline import GroundTruthPipeline
@@ -30,8 +30,8 @@ class Run:
     """AgentDojo's own verdict on what the injection wanted."""
     obeyed: bool = False
     """The model read it."""
-    harmed: bool = False
-    """An outward call of the injection ran."""
+    ran: list[str] = field(default_factory=list)
+    """The injection's own outward calls that ran, whatever became of the rest: the names of their functions."""
     asked: int = 0
     """How often a person had to decide about the user's own calls."""
     asked_for_attack: int = 0
@@ -98,7 +98,8 @@ def _make(
             found.asked_for_attack += 1
     if answer and not answer.runs:
         return None
-    found.harmed |= not is_own and FLAGS[call.function].outward
+    if not is_own and FLAGS[call.function].outward:
+        found.ran.append(call.function)
     result, error = runtime.run_function(environment, call.function, call.args)
     text: str = error or tool_result_to_str(result)
     if task and answer:

@@ -20,7 +20,7 @@ import httpcore
 import httpx
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.http import trusted
+from agent_runtime.http_clients import trusted
 from agent_runtime.toolbox.web.bounded import ACCEPTED_ENCODINGS, BoundedBody, HttpLimits
 from agent_runtime.toolbox.web.egress import DEFAULT_PORTS, EgressGuard
 
