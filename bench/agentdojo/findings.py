@@ -15,7 +15,7 @@ HEADERS = (
     "",
     "attacks that did something",
     "with those that want words",
-    "a single call of it ran",
+    "at least one of its calls ran",
     "utility, attacked",
     "utility, alone",
     "finished without a person, alone",
