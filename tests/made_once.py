@@ -30,12 +30,12 @@ async def made_once(kept: Path, target: Path, make: Make) -> None:
         if not kept.exists():
             await make(target)
             half = kept.with_suffix(".half")
-            await _copy(target, half)
+            await asyncio.to_thread(copy_folder, target, half)
             half.rename(kept)
             return
-    await _copy(kept, target)
+    await asyncio.to_thread(copy_folder, kept, target)
 
 
-async def _copy(source: Path, target: Path) -> None:
-    # With owners and modes, which shutil leaves behind.
-    await asyncio.to_thread(lambda: subprocess.run(["cp", "-a", "--", source, target], check=True))
+def copy_folder(source: Path, target: Path) -> None:
+    """With owners and modes, which shutil leaves behind."""
+    subprocess.run(["cp", "-a", "--", source, target], check=True)

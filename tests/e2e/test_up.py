@@ -22,6 +22,7 @@ import pytest
 
 from agent_runtime.local.processes import stop_left_behind
 from tests.loopback import LOOPBACK
+from tests.made_once import copy_folder
 
 STARTED = "Stop with Ctrl-C."
 
@@ -101,8 +102,7 @@ def used_folder(open_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def used(used_folder: Path, data_dir: Path) -> None:
     """The test's data folder is one that was used before."""
-    # With owners and modes, which shutil leaves behind.
-    subprocess.run(["cp", "-a", used_folder, data_dir], check=True)
+    copy_folder(used_folder, data_dir)
 
 
 @pytest.fixture
