@@ -7,16 +7,14 @@ hosted            a database as hosted Supabase hands it over, without our SQL, 
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.rows import dict_row
 
-from agent_runtime.local import cluster as clusters
+from tests.conftest import TEMPLATE, cloned
 from tests.db.programs import as_hosted
 
 if TYPE_CHECKING:
@@ -34,14 +32,7 @@ def shared_cluster(request: pytest.FixtureRequest) -> Cluster:
 @pytest.fixture(scope="module")
 def shared_database(shared_cluster: Cluster) -> Iterator[Database]:
     """A database of this module, with our SQL installed."""
-    name = f"module_{uuid.uuid4().hex}"
-    superuser = shared_cluster.postgres.superuser_conninfo
-    with psycopg.connect(superuser, autocommit=True) as connection:
-        for statement in clusters.database_statements(name, template="installed", strategy="file_copy"):
-            connection.execute(statement)
-    yield shared_cluster.database(name)
-    with psycopg.connect(superuser, autocommit=True) as connection:
-        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    yield from cloned(shared_cluster, TEMPLATE)
 
 
 @pytest.fixture(scope="module")
