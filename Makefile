@@ -28,6 +28,7 @@ up: $(VENV)/.local system-demo $(UI) ## Run everything on this machine until Ctr
 
 ui: $(UI) ## Build the web UI into ui/dist
 
+# The system's packages arrive while Python's do; the web UI is built with Node from the latter.
 test: ## Run all tests, on real parts
 	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.dev system-test
 	@$(MAKE) --no-print-directory $(UI)
@@ -91,11 +92,11 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "agent-runtime needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || { echo "this Python has no venv; on Debian or Ubuntu: apt-get install python3-venv"; exit 2; }
 
-# Every package at the version and with the digest that the lock holds; then ourselves, without asking for anything else.
 $(VENV)/.uv: requirements/uv.lock | $(VENV)/bin/python
 	@$(PIP) --require-hashes --requirement requirements/uv.lock || echo "uv cannot be installed: pip takes its place, and longer"
 	@touch $@
 
+# Every package at the version and with the digest that the lock holds; then ourselves, without asking for anything else.
 $(VENV)/.local: pyproject.toml requirements/local.lock $(VENV)/.uv
 	@echo "Installing agent-runtime and the embedded stack into $(VENV) (once, half a minute or so)"
 	@$(call install,--require-hashes --requirement requirements/local.lock)
