@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-import structlog
 from pydantic import ValidationError
 
 from agent_runtime import __version__
@@ -31,6 +30,7 @@ from agent_runtime.model_watch import watch_model
 from agent_runtime.pulse import clock
 from agent_runtime.records import Lease, Task
 from agent_runtime.storage import Storage
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.task_run import TaskRunner
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox
@@ -118,8 +118,10 @@ class Worker:
         await self._reap()
         while not self._stopping:
             self._wake.clear()
+            # What ends while the database is asked may let others begin: their parent, or what had no turn.
+            was_idle = not self._active
             claimed = await self._claim()
-            if drain and not claimed and not self._active:
+            if drain and claimed == 0 and was_idle:
                 return
             if claimed and len(self._active) < self._settings.concurrency:
                 continue
@@ -132,7 +134,8 @@ class Worker:
         # Not all workers of a fleet at once.
         return self._settings.unwoken_poll_seconds * random.uniform(0.75, 1.25)  # noqa: S311
 
-    async def _claim(self) -> int:
+    async def _claim(self) -> int | None:
+        """How many; None where the database could not be asked."""
         free = self._settings.concurrency - len(self._active)
         if free <= 0:
             return 0
@@ -145,7 +148,7 @@ class Worker:
         except (AgentRuntimeError, psycopg.Error) as error:
             log.warning("cannot claim, trying again", error=_first_line(error))
             await asyncio.sleep(AGAIN_SECONDS)
-            return 0
+            return None
         for task in tasks:
             self._start(task, asked_at)
         return len(tasks)

@@ -8,11 +8,11 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import structlog
 import typer
 
 from agent_runtime.cli import app
 from agent_runtime.config import Settings
+from agent_runtime.structlog_alone import structlog
 
 if TYPE_CHECKING:
     from agent_runtime.worker import Worker
@@ -54,6 +54,9 @@ def run(
 
 async def _work(settings: Settings, drain: bool) -> None:
     from agent_runtime.db.store import address_of, describe_address
+
+    # What is missing is said before all else is imported.
+    address = address_of(settings)
     from agent_runtime.toolbox.registry import Registry
     from agent_runtime.toolbox.sandbox.choice import INSTALL, choose_sandbox
     from agent_runtime.worker import open_worker
@@ -64,7 +67,7 @@ async def _work(settings: Settings, drain: bool) -> None:
         _stop_on_signals(worker, settings.shutdown_seconds)
         log.info(
             "worker started",
-            transport=describe_address(address_of(settings)),
+            transport=describe_address(address),
             concurrency=settings.concurrency,
             tools=len(registry),
             sandbox=sandbox.describe(),

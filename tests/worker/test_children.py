@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import yaml
 
 from agent_runtime.context import RESULT_OWED
 from agent_runtime.llm.scripted.server import ScriptedServer
 from tests.loopback import LOOPBACK
-from tests.worker.conftest import DONE, Desk, Office, call
+from tests.worker.conftest import DONE, Desk, Office, call, see
 
 PLACES = ["Place 01", "Place 02", "Place 03"]
 SCHEMA = {
@@ -21,6 +23,8 @@ SCHEMA = {
     "required": ["inhabitants"],
     "additionalProperties": False,
 }
+
+CHILD = "select from tasks c where c.parent_task_id = %s"
 
 
 def items(*numbers: int) -> str:
@@ -117,6 +121,47 @@ async def test_a_child_without_a_fitting_result_is_told_and_fails_with_the_reaso
     assert offered["task_complete"]["properties"]["result"] == SCHEMA
     assert "result" in offered["task_complete"]["required"]
     assert "spawn_tasks" not in offered
+
+
+async def test_a_child_that_ends_while_the_database_is_asked_wakes_its_parent_before_the_draining_ends(
+    desk: Desk, office: Office
+) -> None:
+    await office.serve(
+        {
+            "when": {"user": items(1)},
+            "steps": [call("shell_exec", command="until [ -e go ]; do sleep 0.02; done"), DONE],
+        },
+        {
+            "when": {"user_contains": "Look"},
+            "steps": [call("spawn_tasks", instructions="Count.", items=PLACES[:1]), DONE],
+        },
+    )
+    parent = await desk.submit("Look.")
+    async with await psycopg.AsyncConnection.connect(office.stack.database_url, autocommit=True) as owner:
+        found = await owner.execute("select pg_get_functiondef('private.tend_families'::regproc)")
+        (tend,) = await found.fetchone() or ("",)
+        waiting = tend.replace(
+            "  return v_tenants;", "  perform pg_advisory_xact_lock_shared(4711);\n  return v_tenants;"
+        )
+        assert waiting != tend
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(office.work(concurrency=2, poll_seconds=0.05))
+                # Its folder is there by then.
+                running = "exists (select from tool_executions e where e.task_id = c.id and e.status = 'running')"
+                await see(desk, f"exists ({CHILD} and {running})", parent)
+                # From here on a claim stands still between its look at families and its look at tasks.
+                await owner.execute("select pg_advisory_lock(4711)")
+                await owner.execute(waiting)
+                await see(desk, "exists (select from pg_locks where objid = 4711 and not granted)")
+                rows = await desk.rows(f"select c.id {CHILD.removeprefix('select')}", parent)
+                (office.workspace_root / str(rows[0]["id"]) / "go").touch()
+                await see(desk, f"exists ({CHILD} and c.status = 'completed')", parent)
+                await owner.execute(tend)
+                await owner.execute("select pg_advisory_unlock(4711)")
+        finally:
+            await owner.execute(tend)
+    assert (await desk.task(parent))["status"] == "completed"
 
 
 async def test_what_cannot_be_spawned_is_said_to_the_model(desk: Desk, office: Office) -> None:
