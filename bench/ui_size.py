@@ -85,8 +85,10 @@ async def first_load(browser: Browser, url: str, session: dict[str, Any], encodi
         page = await context.new_page()
         finished: list[Request] = []
         page.on("requestfinished", lambda request: finished.append(request))
-        await page.goto(url)
-        await page.get_by_role("navigation").first.wait_for()
+        # On a busy machine half a second may pass without a request before the screen asks for its rows.
+        async with page.expect_event("requestfinished", lambda request: "/rest/v1/" in request.url):
+            await page.goto(url)
+            await page.get_by_role("navigation").first.wait_for()
         await page.wait_for_load_state("networkidle")
         return [await _fetched(request) for request in finished]
     finally:

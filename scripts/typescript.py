@@ -1,4 +1,4 @@
-"""Writing TypeScript as prettier would (width 120, no semicolons, single quotes): generated files pass its check."""
+"""Writing TypeScript as oxfmt would (width 120, no semicolons, single quotes): generated files pass its check."""
 
 from __future__ import annotations
 

@@ -1,6 +1,13 @@
 /** What went wrong, in the words that the screens know. `message` is the database's own, which names what was wrong. */
 export type ProblemKind =
-  'offline' | 'unavailable' | 'denied' | 'signedOut' | 'notFound' | 'invalid' | 'conflict' | 'unknown'
+  | 'offline'
+  | 'unavailable'
+  | 'denied'
+  | 'signedOut'
+  | 'notFound'
+  | 'invalid'
+  | 'conflict'
+  | 'unknown'
 
 export interface Problem {
   kind: ProblemKind

@@ -108,7 +108,14 @@ export function fieldsOf(columns: AgentColumns): AgentFields {
 }
 
 export type WrongField =
-  'name' | 'system_prompt' | 'temperature' | 'max_tokens' | 'memory_limit' | 'other' | 'permitting' | `limits.${string}`
+  | 'name'
+  | 'system_prompt'
+  | 'temperature'
+  | 'max_tokens'
+  | 'memory_limit'
+  | 'other'
+  | 'permitting'
+  | `limits.${string}`
 
 /** The columns that the fields say, or which fields say nothing. What they may be is for the database to say. */
 export function readFields(fields: AgentFields): { columns: AgentColumns } | { wrong: Set<WrongField> } {
