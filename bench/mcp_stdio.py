@@ -17,9 +17,9 @@ from agent_runtime.errors import ConfigError
 from agent_runtime.records import ToolRow
 from agent_runtime.toolbox.alone import run_alone
 from agent_runtime.toolbox.connect.rows import make_tool
+from agent_runtime.toolbox.definition import Tool
 from agent_runtime.toolbox.sandbox.choice import Sandbox, choose_sandbox
 from agent_runtime.toolbox.sessions import Sessions
-from agent_runtime.toolbox.tool import Tool
 from bench.report import Line, Report, Steps
 
 HOW = (

@@ -79,10 +79,13 @@ class SupabaseApi:
         logs: Path,
         user: ServiceUser | None = None,
         database: str = DATABASE,
+        quick_passwords: bool = False,
     ) -> None:
+        """With `quick_passwords` a stolen hash of one is easy to guess: for tests alone."""
         self.folder, self.port = folder, port
         self._database_port, self._database, self._secrets = database_port, database, secrets
         self._records, self._logs, self._user = records, logs, user
+        self._quick_passwords = quick_passwords
         self._child: Child | None = None
 
     @property
@@ -165,6 +168,8 @@ class SupabaseApi:
             "SUPABASE_PUBLISHABLE_KEY": self._secrets.publishable_key,
             "SUPABASE_SECRET_KEY": self._secrets.secret_key.get_secret_value(),
             "SUPABASE_JWT_SECRET": self._secrets.jwt_secret.get_secret_value(),
+            # As the API would have it, or the least that bcrypt has.
+            "LITE_AUTH_BCRYPT_COST": "4" if self._quick_passwords else "10",
         }
 
     async def _wait_for_postgres(self, timeout_seconds: float) -> None:

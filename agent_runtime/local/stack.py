@@ -59,7 +59,7 @@ class Stack:
         on_part: OnPart = _say_nothing,
     ) -> None:
         """`script` is for the scripted model server, and rules Ollama out. Without `durable` a crash of the machine
-        loses data: for tests alone."""
+        loses data, and hashes of passwords are quickly made and guessed: for tests alone."""
         self.data_dir = data_dir
         self.timings: dict[str, float] = {}
         """Seconds that each part took to start; the model server starts beside the others."""
@@ -262,6 +262,7 @@ class Stack:
             records=self.folder.records,
             logs=self.folder.logs,
             user=self.folder.user,
+            quick_passwords=not self._durable,
         )
         if not await cluster.has_api_schemas(self.database_url):
             await self._timed("schemas auth and storage", self._make_api_schemas)

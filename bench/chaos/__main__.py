@@ -22,7 +22,7 @@ from bench.marked_page import Marks
 from bench.report import Steps
 
 FULL = Size(tasks=500, workers=8, seconds=180.0)
-QUICK = Size(tasks=20, workers=3, seconds=5.0, hurry=True)
+QUICK = Size(tasks=20, workers=2, seconds=5.0, hurry=True)
 PEOPLE = 10
 PARTS = ("kill", "storm")
 PAGE = Marks("chaos")

@@ -15,7 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from agent_runtime.toolbox import ToolContext, ToolResult
-from agent_runtime.toolbox.tool import RetryClass
+from agent_runtime.toolbox.definition import RetryClass
 
 FOLDER = "CHAOS_FOLDER"
 TOOL_SECONDS = "CHAOS_TOOL_SECONDS"

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.local.processes import last_words
-from agent_runtime.toolbox.tool import RetryClass
+from agent_runtime.toolbox.definition import RetryClass
 from bench.chaos import effects, stories
 from bench.chaos.effects import CLASSES
 from bench.chaos.invariants import Task, Violation, read_tasks, violations
@@ -94,7 +94,8 @@ class KillReport:
 
 async def kill_everywhere(stage: Stage, steps: Steps, *, quick: bool) -> KillReport:
     """Every point of every class, or with `quick` a handful."""
-    async with _Victims(stage, steps) as victims:
+    # Each sender imports what a worker does: more than one cost a handful of victims more than they save.
+    async with _Victims(stage, steps, 1 if quick else max(2, os.cpu_count() or 1)) as victims:
         told = [make(name) for name in CLASSES for make in ((stories.walk,) if quick else (stories.walk, stories.ask))]
         rehearsed = await _rehearse(stage, victims, told)
         kills = [kill for kill in _plan(rehearsed) if not quick or str(kill.point) in QUICK[kill.retry_class]]
@@ -147,17 +148,17 @@ def _plan(rehearsed: dict[Story, list[Point]]) -> list[Kill]:
 
 
 class _Victims:
-    """Sends victims to their points, as many at a time as there are cores, and knows where each died."""
+    """Sends victims to their points, so many at a time, and knows where each died."""
 
-    def __init__(self, stage: Stage, steps: Steps) -> None:
-        self._stage, self._steps = stage, steps
+    def __init__(self, stage: Stage, steps: Steps, at_a_time: int) -> None:
+        self._stage, self._steps, self._at_a_time = stage, steps, at_a_time
         self._pids: dict[int, Kill] = {}
         self._idle: asyncio.Queue[asyncio.subprocess.Process] = asyncio.Queue()
         self._senders: list[asyncio.subprocess.Process] = []
         self.not_reached: list[str] = []
 
     async def __aenter__(self) -> _Victims:
-        for _ in range(max(2, os.cpu_count() or 1)):
+        for _ in range(self._at_a_time):
             sender = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "bench.chaos.victim"),
                 stdin=subprocess.PIPE,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent_runtime.local.model_server import STAND_IN
-from agent_runtime.toolbox.tool import RetryClass
+from agent_runtime.toolbox.definition import RetryClass
 from bench.chaos.effects import CLASSES
 
 Answer = dict[str, Any]

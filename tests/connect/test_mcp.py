@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from agent_runtime.records import ToolRow
 from agent_runtime.toolbox.connect.mcp_session import McpSession
 from tests.connect.rows import Caller, row
 
-pytest.importorskip("mcp")
+# Looked for, not imported: every process of a run reads this file.
+pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="the package mcp is not installed")
 
 HOSTILE = (Path(__file__).parent / "hostile_server.py").read_text()
 TIME = {"transport": "stdio", "command": ["python3", "-m", "mcp_server_time", "--local-timezone=Europe/Madrid"]}

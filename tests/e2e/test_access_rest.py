@@ -70,6 +70,7 @@ async def test_the_cells_of_some_are_as_declared_on_the_oldest_version_of_postgr
             logs=folder,
             user=choose_service_user(folder / "api"),
             database=database.name,
+            quick_passwords=True,
         )
         # It makes its schemas, ours go on top, and it reads all of it when it starts again.
         await api.start()

@@ -21,6 +21,8 @@ import yaml
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
 
+ADDRESS = {"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}
+
 
 def environment(**settings: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **settings}
@@ -41,11 +43,11 @@ def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedP
         ({"SUPABASE_URL": "http://127.0.0.1:9"}, "neither DATABASE_URL nor SUPABASE_SECRET_KEY is set"),
         ({"DATABASE_URL": "postgres//typo"}, "DATABASE_URL: not a Postgres connection string"),
         ({"DATABASE_URL": ""}, "DATABASE_URL: empty"),
-        ({"DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}, "SUPABASE_URL is not set"),
+        (ADDRESS, "SUPABASE_URL is not set"),
         ({"SUPABASE_URL": "localhost:54321"}, "SUPABASE_URL: must begin with http"),
         ({"AGENT_RUNTIME_LEASE_SECONDS": "soon"}, "AGENT_RUNTIME_LEASE_SECONDS: "),
         ({"AGENT_RUNTIME_LOG_FORMAT": "xml"}, "AGENT_RUNTIME_LOG_FORMAT: "),
-        ({"AGENT_RUNTIME_TOOLS_PATH": '["/nowhere/at/all"]'}, "/nowhere/at/all"),
+        (ADDRESS | {"AGENT_RUNTIME_TOOLS_PATH": '["/nowhere/at/all"]'}, "/nowhere/at/all"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, settings: dict[str, str], named: str) -> None:

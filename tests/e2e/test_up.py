@@ -14,15 +14,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import psutil
 import psycopg
 import pytest
+import pytest_asyncio
 
 from agent_runtime.local.processes import stop_left_behind
 from tests.loopback import LOOPBACK
-from tests.made_once import copy_folder
+
+if TYPE_CHECKING:
+    from tests.conftest import StackFolder
 
 STARTED = "Stop with Ctrl-C."
 
@@ -90,19 +94,10 @@ def data_dir(open_folder: Path, tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def used_folder(open_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder that was started and stopped once, for tests to copy: a second start is quicker than a first."""
-    up = Up(open_folder / "up-used", tmp_path_factory.mktemp("home"), "--no-worker", "--no-web")
-    up.wait_for(STARTED)
-    assert up.interrupt() == 0
-    return up.data_dir
-
-
-@pytest.fixture
-def used(used_folder: Path, data_dir: Path) -> None:
-    """The test's data folder is one that was used before."""
-    copy_folder(used_folder, data_dir)
+@pytest_asyncio.fixture
+async def used(stack_folder: StackFolder, data_dir: Path) -> None:
+    """The test's data folder is one that was started and stopped before: a second start is quicker than a first."""
+    await stack_folder(data_dir.name)
 
 
 @pytest.fixture
@@ -141,7 +136,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def test_ctrl_c_during_the_start_leaves_nothing_and_the_next_start_says_where_everything_is(
+def test_ctrl_c_during_the_first_start_leaves_nothing_and_those_after_it_keep_what_is_there_but_for_a_taken_port(
     start_up: StartUp, data_dir: Path
 ) -> None:
     up = start_up()
@@ -150,29 +145,20 @@ def test_ctrl_c_during_the_start_leaves_nothing_and_the_next_start_says_where_ev
     assert processes_of(data_dir) == []
     assert STARTED not in up.output
 
-    again = start_up()
-    again.wait_for(STARTED)
-    key = again.running["publishable_key"]
-    assert httpx.get(f"{again.running['supabase_url']}/auth/v1/health", headers={"apikey": key}, **LOOPBACK).is_success
-    assert again.running["supabase_url"] in again.output
-    assert "stand-in" in again.output
-    password = json.loads((data_dir / "first-user.json").read_text())["password"]
-    assert password not in again.output
-
-    assert again.interrupt() == 0
-    assert processes_of(data_dir) == []
-    assert not (data_dir / "stack-running.json").exists()
-
-
-@pytest.mark.usefixtures("used")
-def test_the_next_start_keeps_addresses_data_and_first_user_but_for_a_port_that_is_taken_by_now(
-    start_up: StartUp,
-) -> None:
     first = start_up()
     first.wait_for(STARTED)
+    # It says where everything is.
     addresses = {key: value for key, value in first.running.items() if key != "pid"}
+    key = first.running["publishable_key"]
+    assert httpx.get(f"{first.running['supabase_url']}/auth/v1/health", headers={"apikey": key}, **LOOPBACK).is_success
+    assert first.running["supabase_url"] in first.output
+    assert "stand-in" in first.output
+    password = json.loads((data_dir / "first-user.json").read_text())["password"]
+    assert password not in first.output
     first.process.terminate()
     assert first.end() == 0
+    assert processes_of(data_dir) == []
+    assert not (data_dir / "stack-running.json").exists()
 
     second = start_up()
     second.wait_for(STARTED)
@@ -197,16 +183,26 @@ def test_the_next_start_keeps_addresses_data_and_first_user_but_for_a_port_that_
 
 
 @pytest.mark.usefixtures("used")
-def test_a_running_stack_keeps_its_secrets_and_its_folder_and_its_children_end_with_it(
+def test_after_kill_9_the_next_stops_what_was_left_and_keeps_its_secrets_and_its_folder_and_its_children_end_with_it(
     start_up: StartUp, data_dir: Path, tmp_path: Path
 ) -> None:
+    # Without setpriv, as on macOS, the children outlive their parent.
+    killed = start_up(path="/nowhere")
+    killed.wait_for(STARTED)
+    orphans = [psutil.Process(killed.pid_of(part)) for part in ("postgres", "supabase-api", "model-server")]
+    killed.process.kill()
+    killed.end()
+    assert all(orphan.is_running() for orphan in orphans)
+
     kept = tmp_path / "agent-runtime" / "person" / "session.json"
-    kept.parent.mkdir(parents=True)
+    kept.parent.mkdir(parents=True, exist_ok=True)
     tokens = {"access_token": "a", "refresh_token": "r", "expires_at": 0, "publishable_key": "k"}
     kept.write_text(json.dumps({"supabase_url": "https://project.example.org", "email": "me@example.org", **tokens}))
     kept.chmod(0o600)
     up = start_up()
     up.wait_for(STARTED)
+    assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in orphans)
+    assert "stopped what an earlier start had left running" in " ".join(up.output.split())
 
     # Who is signed in elsewhere stays so.
     assert "https://project.example.org" in kept.read_text()
@@ -242,9 +238,28 @@ def test_a_running_stack_keeps_its_secrets_and_its_folder_and_its_children_end_w
 
 
 @pytest.mark.usefixtures("used")
-def test_a_part_that_dies_is_started_again_and_a_workers_end_is_on_record(start_up: StartUp, data_dir: Path) -> None:
-    up = start_up(worker=True)
+def test_a_part_that_dies_is_started_again_the_web_ui_at_its_address_and_a_workers_end_is_on_record(
+    start_up: StartUp, data_dir: Path
+) -> None:
+    up = start_up(worker=True, web=True)
     up.wait_for(STARTED)
+    (address,) = re.findall(r"Web UI\W+(http://127\.0\.0\.1:\d+)", up.output)
+    config = httpx.get(f"{address}/config.json", **LOOPBACK).json()
+    assert config["supabase_url"] == f"{address}/supabase"
+    assert config["publishable_key"] == up.running["publishable_key"]
+    health = httpx.get(
+        f"{config['supabase_url']}/auth/v1/health", headers={"apikey": config["publishable_key"]}, **LOOPBACK
+    )
+    assert health.is_success
+
+    os.kill(up.pid_of("web"), signal.SIGKILL)
+    up.wait_for("web UI is back")
+    assert httpx.get(f"{address}/healthz?ready", **LOOPBACK).json() == {"ok": True, "database": "up", "api": "up"}
+    # What the server was given, whoever may look at its process sees: no key that reaches past row-level security.
+    environment = psutil.Process(up.pid_of("web")).environ()
+    assert up.running["secret_key"] not in str(environment)
+    assert up.running["database_url"] not in str(environment)
+
     killed = up.pid_of("worker")
     os.kill(killed, signal.SIGKILL)
     up.wait_for("worker is back")
@@ -273,47 +288,6 @@ def test_a_part_that_dies_is_started_again_and_a_workers_end_is_on_record(start_
         **LOOPBACK,
     )
     assert answer.is_success
-    assert up.interrupt() == 0
-    assert processes_of(data_dir) == []
-
-
-@pytest.mark.usefixtures("used")
-def test_after_kill_9_the_next_up_stops_what_was_left_running(start_up: StartUp, data_dir: Path) -> None:
-    # Without setpriv, as on macOS, the children outlive their parent.
-    killed = start_up(path="/nowhere")
-    killed.wait_for(STARTED)
-    orphans = [psutil.Process(killed.pid_of(part)) for part in ("postgres", "supabase-api", "model-server")]
-    killed.process.kill()
-    killed.end()
-    assert all(orphan.is_running() for orphan in orphans)
-
-    up = start_up()
-    up.wait_for(STARTED)
-    assert not any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in orphans)
-    assert "stopped what an earlier start had left running" in " ".join(up.output.split())
-    assert up.interrupt() == 0
-
-
-@pytest.mark.usefixtures("used")
-def test_the_web_ui_is_a_part_that_is_started_again_at_the_same_address(start_up: StartUp, data_dir: Path) -> None:
-    up = start_up(web=True)
-    up.wait_for(STARTED)
-    (address,) = re.findall(r"Web UI\W+(http://127\.0\.0\.1:\d+)", up.output)
-    config = httpx.get(f"{address}/config.json", **LOOPBACK).json()
-    assert config["supabase_url"] == f"{address}/supabase"
-    assert config["publishable_key"] == up.running["publishable_key"]
-    health = httpx.get(
-        f"{config['supabase_url']}/auth/v1/health", headers={"apikey": config["publishable_key"]}, **LOOPBACK
-    )
-    assert health.is_success
-
-    os.kill(up.pid_of("web"), signal.SIGKILL)
-    up.wait_for("web UI is back")
-    assert httpx.get(f"{address}/healthz?ready", **LOOPBACK).json() == {"ok": True, "database": "up", "api": "up"}
-    # What the server was given, whoever may look at its process sees: no key that reaches past row-level security.
-    environment = psutil.Process(up.pid_of("web")).environ()
-    assert up.running["secret_key"] not in str(environment)
-    assert up.running["database_url"] not in str(environment)
     assert up.interrupt() == 0
     assert processes_of(data_dir) == []
 

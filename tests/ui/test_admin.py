@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import expect
 
 from agent_runtime.audit.file import verify_file
-from tests.ui.conftest import PHONE, violations, violations_in_both_themes
+from tests.ui.conftest import PHONE, go, violations, violations_in_both_themes
 from tests.ui.injection import EVERYTHING, TEXTS
 from tests.ui.team import a_tool, owner, team_of
 
@@ -116,7 +116,7 @@ async def test_an_operator_changes_agents_and_tools(site: Site, browser: Browser
     tried = await panel.get_by_role("link", name="Try").get_attribute("href")
     assert tried == "/tasks?new=1&agent=Payer%20two"
 
-    await page.goto(f"{site.url}/admin/tools/{tool}")
+    await go(page, f"/admin/tools/{tool}")
     await panel.get_by_label("Time per call, in seconds").fill("0")
     await panel.get_by_role("button", name="Save").click()
     await expect(panel.get_by_role("alert")).to_contain_text("timeout_seconds 0 is not between 1 and 86400")
@@ -232,7 +232,7 @@ async def test_who_may_not_is_told_who_could(site: Site, browser: Browser) -> No
         ("agents/00000000-0000-0000-0000-000000000000", "Not here"),
         ("health", "Ask one of them."),
     ):
-        await page.goto(f"{site.url}/admin/{path}")
+        await go(page, f"/admin/{path}")
         await expect(panel.get_by_text(words)).to_be_visible()
         assert await overhang(page) == 0
     assert await violations_in_both_themes(page) == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 
-from tests.ui.conftest import PHONE, violations, violations_in_both_themes
+from tests.ui.conftest import PHONE, go, violations, violations_in_both_themes
 from tests.ui.injection import EVERYTHING, TEXTS
 from tests.ui.team import a_tool, calls_of, owner, status, team_of
 
@@ -102,13 +102,13 @@ async def test_a_call_is_approved_edited_denied_and_settled(site: Site, browser:
         {"command": "ls", "tags": ["a"]},
     )
 
-    await page.goto(f"{site.url}/approvals/{third.execution}")
+    await go(page, f"/approvals/{third.execution}")
     await one.get_by_label("A word to go with it").fill("not on this machine")
     await one.get_by_role("button", name="Deny").click()
     await expect(one.get_by_text("Denied. It did not run.")).to_be_visible()
     assert status(stack, third.execution) == "denied"
 
-    await page.goto(f"{site.url}/approvals/{fourth.execution}")
+    await go(page, f"/approvals/{fourth.execution}")
     await expect(one.get_by_text("Nobody knows whether it took effect")).to_be_visible()
     await one.get_by_label("What you found").fill("invoice 812")
     assert await violations(page) == []
@@ -117,7 +117,7 @@ async def test_a_call_is_approved_edited_denied_and_settled(site: Site, browser:
     assert status(stack, fourth.execution) == "completed"
 
     # The time is over: first by the clock, then on record.
-    await page.goto(f"{site.url}/approvals/{late.execution}")
+    await go(page, f"/approvals/{late.execution}")
     await one.get_by_label("A word to go with it").fill("kept")
     with owner(stack) as connection:
         connection.execute(
@@ -175,11 +175,11 @@ async def test_two_people_decide_and_see_each_other(site: Site, browser: Browser
     await expect(her_call.get_by_text("Approved. It runs as soon as a worker takes it.")).to_be_visible()
 
     # Decided by somebody else while one types: it says so, and keeps what was typed.
-    await mine.goto(f"{site.url}/approvals/{other.execution}")
+    await go(mine, f"/approvals/{other.execution}")
     await my_call.get_by_label("A word to go with it").fill("half a thou")
     async with calls_of(stack, ana, tool) as waits:
         await waits("A newcomer", {"command": "pay 30"})
-    await hers.goto(f"{site.url}/approvals/{other.execution}")
+    await go(hers, f"/approvals/{other.execution}")
     await her_call.get_by_role("button", name="Deny").click()
     await expect(her_call.get_by_text("You denied")).to_be_visible()
     await look_again(mine)

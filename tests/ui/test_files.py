@@ -20,7 +20,7 @@ from agent_runtime.person.client import Person
 from agent_runtime.storage import Storage
 from tests.e2e.desk import Work, new_person, take, worker_connection
 from tests.loopback import LOOPBACK
-from tests.ui.conftest import PHONE, violations_in_both_themes
+from tests.ui.conftest import PHONE, go, violations_in_both_themes
 from tests.ui.injection import ELSEWHERE, EVERYTHING, FILENAMES, MARK, TEXTS
 from tests.ui.workspaces import as_json, pdf, png, rows_of, write
 
@@ -252,7 +252,7 @@ async def test_versions_are_compared_line_by_line(site: Site, browser: Browser, 
 async def test_nothing_in_a_file_or_its_name_is_run_or_fetched(site: Site, browser: Browser, shelf: Shelf) -> None:
     async with watched(site, browser, shelf.person, f"/tasks/{shelf.task_id}/files") as page:
         for name in ("out/page.html", "hostile.html", "out/chart.svg", "hostile.svg"):
-            await page.goto(f"{site.url}/tasks/{shelf.task_id}/files/{shelf.ids[name]}")
+            await go(page, f"/tasks/{shelf.task_id}/files/{shelf.ids[name]}")
             frame = pane(page).locator("iframe")
             await expect(frame).to_have_attribute("sandbox", "")
             inside = frame.content_frame
@@ -269,7 +269,7 @@ async def test_nothing_in_a_file_or_its_name_is_run_or_fetched(site: Site, brows
             await pane(page).get_by_role("button", name="Source").click()
             await expect(pane(page).locator(".code-line").first).to_be_visible()
         for name in [*FILENAMES, "hostile.md", "hostile.csv", "hostile.json", "hostile.py"]:
-            await page.goto(f"{site.url}/tasks/{shelf.task_id}/files/{shelf.ids[name]}")
+            await go(page, f"/tasks/{shelf.task_id}/files/{shelf.ids[name]}")
             await expect(pane(page).get_by_text("What was recorded, byte for byte")).to_be_visible()
             await expect(
                 pane(page).locator(".prose, .code-line, [role=cell], .json-branch, iframe").first
@@ -278,7 +278,7 @@ async def test_nothing_in_a_file_or_its_name_is_run_or_fetched(site: Site, brows
             assert await page.title() == "agent-runtime"
         # What turns a name round is spelled out, and what is saved has none of it.
         turned = next(name for name in FILENAMES if "\u202e" in name)
-        await page.goto(f"{site.url}/tasks/{shelf.task_id}/files/{shelf.ids[turned]}")
+        await go(page, f"/tasks/{shelf.task_id}/files/{shelf.ids[turned]}")
         await expect(pane(page).locator(".pane-head h2")).to_have_text(r"report\u{202E}gnp.html")
         async with page.expect_download() as begun_download:
             await pane(page).get_by_role("button", name="Download").click()

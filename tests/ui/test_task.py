@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Route, expect
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import a_tool_that_asks, new_person, take, worker_connection
-from tests.ui.conftest import PHONE, Site, violations_in_both_themes
+from tests.ui.conftest import PHONE, Site, go, violations_in_both_themes
 from tests.ui.injection import ELSEWHERE, EVERYTHING, TEXTS
 from tests.ui.telling import advanced, folder_of, made, notified, planned, told
 
@@ -195,8 +195,8 @@ async def test_what_an_agent_writes_is_only_ever_shown(site: Site, browser: Brow
         ]  # fmt: skip
         for name, arguments, data in calls:
             call = await told(work, name, arguments, EVERYTHING, data, says=EVERYTHING, error=None)
-            await page.goto(f"{site.url}/tasks/{task.id}?call={call}")
-            await expect(page.locator(".bench-head, .state").first).to_be_visible()
+            await go(page, f"/tasks/{task.id}?call={call}")
+            await expect(page.locator(".bench-body [aria-pressed]").first).to_be_visible()
         # Fifty megabytes of a result: a part is never even parsed.
         huge = {"exit_code": 0, "blob": "x" * 50_000_000}
         large = await told(work, "shell_exec", {"command": "yes"}, "exit code 0\nstdout:\n" + "y\n" * 100_000, huge)

@@ -29,6 +29,10 @@ def test_what_is_planted_is_found_and_not_repeated(tmp_path: Path) -> None:
     key = "AKIA" + "IOSFODNN7EXAMPLQ"
     word = "hunter2" * 2
     planted.write_text(f'aws = "{key}"\n-----BEGIN RSA {"PRIVATE"} KEY-----\npassword = "{word}"\n')
+    # Of forms that ask for quotation marks, in a format that does without.
+    bare = tmp_path / "settings.yaml"
+    bare.write_text(f"aws_access_key: {'wJalrXUtnFEMIK7MDENG' * 2}\n")
+    assert f"{bare}:1: AWS Access Key" in scan(str(bare)).stdout.splitlines()
     found = scan(str(planted))
     assert found.returncode == 1
     kinds = [line.rsplit(": ", 1)[1] for line in found.stdout.splitlines()[:-1]]

@@ -42,7 +42,7 @@ async def test_a_command_is_in_a_group_of_its_own_that_goes_with_it(
     if problem := sandbox.problem():
         pytest.skip(problem)
     workspace = Workspace.create(open_folder / f"groups-{sandbox.name}")
-    argv = ["bash", "-c", "touch ready; (setsid -f sleep 600); until [ -e go ]; do sleep 0.02; done"]
+    argv = ["bash", "-c", "(setsid -f sleep 600); touch ready; until [ -e go ]; do sleep 0.02; done"]
     running = await sandbox.start(argv, workspace=workspace.root)
     while not (workspace.root / "ready").exists():
         assert running.exit_code is None, running.errors
