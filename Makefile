@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # uv installs in seconds what takes pip minutes. Where it may not reach what pip is configured to, pip does it.
-UV     := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python
+UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python
 install = $(UV) $(1) || $(PIP) $(1)
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' $(UPGRADE)
 # What the web UI is built from, folders too, so that a file that was removed counts. stamp.json is written last.
@@ -20,18 +20,18 @@ comma := ,
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.local system-demo ## A fresh machine to a finished report: the whole stack, one task, then stops
+demo: $(VENV)/.compiled system-demo ## A fresh machine to a finished report: the whole stack, one task, then stops
 	@$(BIN)/agent-runtime demo
 
-up: $(VENV)/.local system-demo $(UI) ## Run everything on this machine until Ctrl-C
+up: $(VENV)/.compiled system-demo $(UI) ## Run everything on this machine until Ctrl-C
 	@$(BIN)/agent-runtime up
 
 ui: $(UI) ## Build the web UI into ui/dist
 
-# The system's packages arrive while Python's do; the web UI is built with Node from the latter.
+# The system's packages arrive while Python's do; byte code is made while the web UI is built.
 test: ## Run all tests, on real parts
 	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.dev system-test
-	@$(MAKE) --no-print-directory $(UI)
+	@$(MAKE) --no-print-directory --jobs=2 $(VENV)/.compiled $(UI)
 	@$(BIN)/python -m pytest
 
 check: $(VENV)/.dev ## Lint, types and style of Python, SQL and the web UI
@@ -58,7 +58,7 @@ types: $(VENV)/.dev ## Make the web UI's types from the database and the events
 screenshots: $(VENV)/.dev system-test $(UI) ## Take a picture of each screen, into docs/images/
 	@PYTHONPATH=. $(BIN)/python scripts/screenshots.py
 
-bench: $(VENV)/.bench $(UI) ## Run the benchmarks, beside other queues and runtimes, and print their tables
+bench: $(VENV)/.bench $(VENV)/.compiled $(UI) ## Run the benchmarks, beside other queues and runtimes, and print their tables
 	@$(BIN)/python -m bench
 
 audit: $(VENV)/.dev ## Ask the databases of known vulnerabilities about all that is locked (needs the network)
@@ -108,6 +108,11 @@ $(VENV)/.dev: pyproject.toml requirements/dev.lock $(VENV)/.uv
 	@$(call install,--require-hashes --requirement requirements/dev.lock)
 	@$(call install,--no-deps --editable .)
 	@touch $@ $(VENV)/.local
+
+# For what runs where it cannot write byte code, in sandboxes. Tests that packages bring, and tools, make what they need.
+$(VENV)/.compiled: $(VENV)/.local
+	@$(BIN)/python -m compileall -qq -x '/(tests?|_pytest|hypothesis|mypyc?|pip|pygments|sqlfluff)/' $(VENV)/lib || true
+	@touch $@
 
 $(VENV)/.bench: $(VENV)/.dev
 	@echo "Installing what the benchmarks compare with into $(VENV) (once)"

@@ -20,7 +20,7 @@ Role = Literal["user", "assistant", "system", "tool"]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Phase(_Model):
@@ -177,7 +177,7 @@ TaskEvent = Annotated[
 ]
 """One of them, told apart by `kind`."""
 
-TASK_EVENT: TypeAdapter[TaskEvent] = TypeAdapter(TaskEvent)
+TASK_EVENT: TypeAdapter[TaskEvent] = TypeAdapter(TaskEvent, config=ConfigDict(defer_build=True))
 """Reads a row of `task_events`; raises `pydantic.ValidationError` for one of another kind or shape."""
 
 

@@ -12,11 +12,10 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import structlog
-
 from agent_runtime.errors import ToolRefused
 from agent_runtime.file_versions import Version, patiently, sha256_of
 from agent_runtime.storage import Storage
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.snapshot import Entry, Skip, Snapshot
 from agent_runtime.toolbox.workspace import Workspace
 

@@ -12,14 +12,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
-import structlog
-
 from agent_runtime.errors import BytesDiffer, FilesLost, InvalidInput, PathTaken, StorageUnavailable, ToolRefused
 from agent_runtime.file_restore import AT_ONCE, restore_workspace
 from agent_runtime.file_versions import TEMPORARY_FOLDER, Version, mime_type, patiently, sha256_of
 from agent_runtime.ignored import Ignored
 from agent_runtime.records import FileRow, Task
 from agent_runtime.storage import Storage, content_path
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.snapshot import ENTRIES_LIMIT, Entry, Snapshot
 from agent_runtime.toolbox.workspace import Workspace
 from agent_runtime.vault.redact import Redactor

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import structlog
-
 from agent_runtime.db.store import Store
 from agent_runtime.errors import AgentRuntimeError
 from agent_runtime.storage import Storage
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger()
 

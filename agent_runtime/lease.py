@@ -19,12 +19,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 import psycopg
-import structlog
 
 from agent_runtime.errors import AgentRuntimeError, DatabaseUnavailable, LeaseLost, SchemaDiffers
 from agent_runtime.lease_book import LeaseBook, News
 from agent_runtime.pulse import Pulse, clock
 from agent_runtime.records import Lease, Renewal
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger()
 

@@ -15,11 +15,11 @@ from contextlib import suppress
 from uuid import UUID, uuid4
 
 import psycopg
-import structlog
 
 from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, with_keepalives
 from agent_runtime.db.listen import DELTA
 from agent_runtime.llm.chat import Delta
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.vault.scrub import Scrubber
 
 log = structlog.get_logger()

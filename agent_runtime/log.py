@@ -6,8 +6,7 @@ import logging
 import sys
 from typing import Any, Literal
 
-import structlog
-
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.vault.guard import scrub_everywhere
 
 
@@ -15,7 +14,9 @@ def configure_logging(log_format: Literal["auto", "console", "json"], log_level:
     """Set up structlog for this process, writing to standard error."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if console else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if console
+        else structlog.processors.JSONRenderer()
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

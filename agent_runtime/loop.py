@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-import structlog
-
 from agent_runtime.config import Settings
 from agent_runtime.context import render
 from agent_runtime.db.store import Store
@@ -38,13 +36,14 @@ from agent_runtime.live_answers import AnswerFeed
 from agent_runtime.llm.chat import ChatModel, Turn
 from agent_runtime.records import Execution, Lease, Message, RunContext, Task, ToolRow
 from agent_runtime.shown_pictures import ShownPictures
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.connect.rows import RowTools
+from agent_runtime.toolbox.definition import ToolContext
 from agent_runtime.toolbox.delegate.result_schema import with_result
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.fence import asked_of, fence
 from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sessions import Sessions
-from agent_runtime.toolbox.tool import ToolContext
 from agent_runtime.toolbox.web.egress import EgressGuard
 from agent_runtime.toolbox.workspace import Workspace
 from agent_runtime.vault.guard import RunSecrets

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
-import structlog
 
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store
 from agent_runtime.errors import AgentRuntimeError, SchemaDiffers
 from agent_runtime.http_clients import certificates_for, trusted
 from agent_runtime.pulse import clock
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger()
 

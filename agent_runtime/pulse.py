@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import structlog
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger()
 

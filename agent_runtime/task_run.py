@@ -7,7 +7,6 @@ import random
 from contextlib import AsyncExitStack
 
 import psycopg
-import structlog
 
 from agent_runtime.config import Settings
 from agent_runtime.db.store import Store
@@ -30,6 +29,7 @@ from agent_runtime.llm.ollama import open_chat
 from agent_runtime.loop import Ending, Run
 from agent_runtime.records import Lease, RunContext, Task
 from agent_runtime.storage import Storage
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.connect.rows import RowTools
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox

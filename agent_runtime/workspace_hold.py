@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-import structlog
-
 from agent_runtime.records import Task
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.workspace import Workspace
 
 log = structlog.get_logger()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from agent_runtime.config import Settings
     from agent_runtime.person.client import Person
     from agent_runtime.toolbox.connect.declared import Declaration
+    from agent_runtime.toolbox.definition import Tool
     from agent_runtime.toolbox.executor import Outcome
-    from agent_runtime.toolbox.tool import Tool
 
 _FOLDER = Path("agent_tools")
 _POLL_SECONDS = 0.5

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import psycopg
-import structlog
 
 from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, with_keepalives
 from agent_runtime.interrupt import cancel_all
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger()
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import psycopg
-import structlog
 from psycopg.errors import TransactionTimeout
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
@@ -18,6 +17,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, connection_error, describe, translate, with_keepalives
 from agent_runtime.db.functions import Json, Store
 from agent_runtime.errors import DatabaseUnavailable
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger()
 

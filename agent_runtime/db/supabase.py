@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import httpx
-import structlog
 from supabase import AsyncClient, AsyncClientOptions, acreate_client
 
 from agent_runtime.db.connection import BY_CODE, CONNECT_TIMEOUT_SECONDS
@@ -24,6 +23,7 @@ from agent_runtime.errors import (
     ToolRefused,
 )
 from agent_runtime.http_clients import client_settings
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger()
 

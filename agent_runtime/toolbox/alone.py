@@ -6,10 +6,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from agent_runtime.toolbox.definition import Tool, ToolContext
 from agent_runtime.toolbox.executor import Outcome, execute
 from agent_runtime.toolbox.sandbox.choice import Sandbox, choose_sandbox
 from agent_runtime.toolbox.sessions import Sessions
-from agent_runtime.toolbox.tool import Tool, ToolContext
 from agent_runtime.toolbox.workspace import Workspace
 
 

@@ -7,15 +7,15 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import structlog
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from agent_runtime.errors import ChildrenOpen, DatabaseUnavailable, LeaseLost, ToolRefused
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.connect.schema import check_values
+from agent_runtime.toolbox.definition import Effect, Tool, ToolContext, ToolResult
 from agent_runtime.toolbox.output import clean, clean_data, fit, legible
 from agent_runtime.toolbox.pictures import prepare_pictures
-from agent_runtime.toolbox.tool import Effect, Tool, ToolContext, ToolResult
 from agent_runtime.vault.scrub import Scrubber
 
 log = structlog.get_logger(__name__)

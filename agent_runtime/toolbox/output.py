@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.tool import ToolContext
+from agent_runtime.toolbox.definition import ToolContext
 
 OUTPUT_FOLDER = ".outputs"
 OUTPUT_LIMIT_LINES = 2_000

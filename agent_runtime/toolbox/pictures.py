@@ -13,11 +13,13 @@ import json
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.sandbox.isolated import run_isolated
-from agent_runtime.toolbox.tool import ToolContext
+
+if TYPE_CHECKING:
+    from agent_runtime.toolbox.definition import ToolContext
 
 LONG_SIDE_PIXELS = 1280
 """Larger ones are made smaller: a model sees no more, and each pixel costs room in its context."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from agent_runtime import resources
 from agent_runtime.errors import ConfigError
-from agent_runtime.toolbox.tool import Tool
+from agent_runtime.toolbox.definition import Tool
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 

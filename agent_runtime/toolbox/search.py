@@ -11,12 +11,14 @@ import shutil
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_runtime.errors import ToolRefused
-from agent_runtime.toolbox.sandbox.choice import Sandbox
 from agent_runtime.toolbox.sandbox.isolated import run_isolated
 from agent_runtime.toolbox.workspace import FILE_LIMIT_BYTES, Workspace
+
+if TYPE_CHECKING:
+    from agent_runtime.toolbox.sandbox.choice import Sandbox
 
 TIMEOUT_SECONDS = 20.0
 LINE_LIMIT_CHARACTERS = 300

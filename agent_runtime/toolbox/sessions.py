@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-import structlog
+from agent_runtime.structlog_alone import structlog
 
 log = structlog.get_logger(__name__)
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from weakref import WeakSet
 
-import structlog
-
 from agent_runtime.errors import ToolRefused
 from agent_runtime.records import Lease, RunContext
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.vault.keys import Keyring
 from agent_runtime.vault.scrub import MIN_CHARACTERS, Scrubber
 from agent_runtime.vault.sealing import Unsealable, unseal

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Literal
 
-import structlog
-
 from agent_runtime.errors import ToolRefused
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.snapshot import Entry, Snapshot
 from agent_runtime.toolbox.workspace import FILE_LIMIT_BYTES, Workspace
 from agent_runtime.vault.scrub import MARK, WINDOW_BYTES, Scrubber

@@ -9,13 +9,13 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.web import metrics as figures
 from agent_runtime.web.access import Supabase
 from agent_runtime.web.assets import Bundle

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import psycopg
-import structlog
 
 from agent_runtime.db.connection import CONNECT_TIMEOUT_SECONDS, with_keepalives
 from agent_runtime.db.listen import DELTA, HELLO, WATCH
 from agent_runtime.errors import DatabaseUnavailable
 from agent_runtime.interrupt import cancel_all
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.web.answers import Piece
 from agent_runtime.web.timelines import PostgresTimelines
 

@@ -15,10 +15,9 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import structlog
-
 from agent_runtime.errors import Unavailable
 from agent_runtime.interrupt import cancel_all
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.web.access import Supabase
 from agent_runtime.web.answers import Answer, Piece
 from agent_runtime.web.keeper import PassKeeper

@@ -7,9 +7,8 @@ import random
 import time
 from dataclasses import dataclass, field
 
-import structlog
-
 from agent_runtime.interrupt import cancel_all
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.web.access import Supabase
 from agent_runtime.web.metrics import Metrics
 from agent_runtime.web.settings import WebSettings

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from uuid import UUID
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from agent_runtime.errors import Unavailable
 from agent_runtime.interrupt import cancel_all
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.web.hub import Hub, NoSuchTask, TooMany
 from agent_runtime.web.stream import Stream
 from agent_runtime.web.tokens import TokenRefused, read_token

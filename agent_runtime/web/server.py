@@ -10,10 +10,10 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import structlog
 import uvicorn
 
 from agent_runtime.listening import listen
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.web.app import WebServer, open_web
 from agent_runtime.web.settings import WebSettings
 

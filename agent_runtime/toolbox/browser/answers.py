@@ -10,7 +10,7 @@ from typing import Any
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.browser.session import KEY, Browser
-from agent_runtime.toolbox.tool import ToolContext, ToolResult
+from agent_runtime.toolbox.definition import ToolContext, ToolResult
 
 DOWNLOADS = "downloads"
 SCREENSHOTS = "screenshots"

@@ -19,10 +19,10 @@ from typing import Any
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.beneath import open_beneath
 from agent_runtime.toolbox.browser.chromium import REMEDY, find_chromium
+from agent_runtime.toolbox.definition import ToolContext
 from agent_runtime.toolbox.sandbox.identity import is_root
 from agent_runtime.toolbox.sandbox.launch import Launch
 from agent_runtime.toolbox.sandbox.running import Running, start_process
-from agent_runtime.toolbox.tool import ToolContext
 from agent_runtime.toolbox.web.egress import EgressGuard
 
 KEY = "browser"

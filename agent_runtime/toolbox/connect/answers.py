@@ -10,7 +10,7 @@ import httpx
 
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.connect.pointer import at_pointer
-from agent_runtime.toolbox.tool import ToolResult
+from agent_runtime.toolbox.definition import ToolResult
 
 _BODY_SHOWN_ON_ERROR = 2000
 

@@ -30,7 +30,7 @@ from agent_runtime.toolbox.connect.templates import (
     names_in,
     path_segment,
 )
-from agent_runtime.toolbox.tool import Run, ToolContext, ToolResult
+from agent_runtime.toolbox.definition import Run, ToolContext, ToolResult
 from agent_runtime.toolbox.web.client import HttpLimits, check_url, guarded_client, sentence
 
 _PAGES_LIMIT = 20

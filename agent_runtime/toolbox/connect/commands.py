@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from agent_runtime.errors import ConfigError, ToolRefused
 from agent_runtime.records import ToolRow
 from agent_runtime.toolbox.connect.templates import ABSENT, as_text, check_template, fill, fill_text, names_in
+from agent_runtime.toolbox.definition import Run, ToolContext, ToolResult
 from agent_runtime.toolbox.sandbox.processes import FLOOD_BYTES, CommandResult
-from agent_runtime.toolbox.tool import Run, ToolContext, ToolResult
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ELEMENTS_LIMIT = 1024

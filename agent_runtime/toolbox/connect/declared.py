@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agent_runtime.errors import InvalidInput
 from agent_runtime.records import ToolRow
-from agent_runtime.toolbox.tool import RetryClass, SecurityLevel
+from agent_runtime.toolbox.definition import RetryClass, SecurityLevel
 
 FILE_LIMIT_BYTES = 1024 * 1024
 ENDINGS = (".yaml", ".yml", ".json")

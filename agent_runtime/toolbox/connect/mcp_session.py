@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.connect.mcp_config import Connection, digest_of
 from agent_runtime.toolbox.connect.mcp_pipes import TOOLS_CHANGED, Flow, over_pipes
+from agent_runtime.toolbox.definition import ToolContext
 from agent_runtime.toolbox.output import clean
 from agent_runtime.toolbox.sandbox.private_folder import private_folder
-from agent_runtime.toolbox.tool import ToolContext
 
 if TYPE_CHECKING:
     from mcp.client import Client

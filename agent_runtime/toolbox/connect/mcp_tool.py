@@ -17,7 +17,7 @@ from agent_runtime.records import ToolRow
 from agent_runtime.toolbox.connect.mcp_config import Connection, ServerConfig, ServerToolConfig
 from agent_runtime.toolbox.connect.mcp_session import McpSession, Offered, plain
 from agent_runtime.toolbox.connect.schema import harmless
-from agent_runtime.toolbox.tool import Run, ToolContext, ToolResult
+from agent_runtime.toolbox.definition import Run, ToolContext, ToolResult
 
 _DESCRIPTION_LIMIT = 1000
 _LISTING_LIMIT_BYTES = 512 * 1024

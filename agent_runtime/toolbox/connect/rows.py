@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent_runtime.errors import ConfigError
 from agent_runtime.records import ToolRow
+from agent_runtime.structlog_alone import structlog
 from agent_runtime.toolbox.connect import api, commands, mcp_tool, schema
+from agent_runtime.toolbox.definition import Run, Tool
 from agent_runtime.toolbox.registry import Registry
-from agent_runtime.toolbox.tool import Run, Tool
 
 log = structlog.get_logger(__name__)
 

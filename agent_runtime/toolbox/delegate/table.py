@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from agent_runtime.toolbox.definition import ToolContext, ToolResult
 from agent_runtime.toolbox.delegate.children import Item, Standing
-from agent_runtime.toolbox.tool import ToolContext, ToolResult
 
 _CELL_CHARACTERS = 400
 _ITEM_CHARACTERS = 80

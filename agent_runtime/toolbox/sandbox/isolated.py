@@ -15,7 +15,6 @@ from typing import Any
 from agent_runtime.errors import ToolRefused
 from agent_runtime.toolbox.sandbox.identity import is_root
 from agent_runtime.toolbox.sandbox.launch import MIB, Launch
-from agent_runtime.toolbox.sandbox.processes import run_process
 
 _ANSWER_LIMIT_BYTES = 16 * MIB
 MEMORY_LIMIT_BYTES = 1024 * MIB
@@ -41,6 +40,9 @@ async def run_isolated(
     without it, it has the content alone. Without `limits` it may use 1 GiB of memory and write no file. Everything that
     it starts ends with it. Raises `ToolRefused` with what the process gave as `error`, or with the limit it reached.
     """
+    # What runs in such a process imports this module too, and starts no process itself.
+    from agent_runtime.toolbox.sandbox.processes import run_process
+
     launch = Launch(
         argv=[sys.executable, "-I", "-m", module, json.dumps(request)],
         folder=folder,

@@ -6,9 +6,9 @@ import shutil
 from typing import Any
 
 from agent_runtime.errors import ToolRefused
+from agent_runtime.toolbox.definition import ToolContext, ToolResult
 from agent_runtime.toolbox.sandbox.running import Running
 from agent_runtime.toolbox.terminal.session import TerminalSession, open_session
-from agent_runtime.toolbox.tool import ToolContext, ToolResult
 
 SESSIONS_LIMIT = 4
 NAME = r"^[a-z][a-z0-9_-]{0,31}$"
