@@ -1,4 +1,4 @@
-"""How long the screen of a task with 10,000 events takes to open, and how it scrolls, in a real Chromium."""
+"""How long a task with 10,000 events takes to open, how it scrolls, and how its replay seeks, in a real Chromium."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from bench.report import Line, Report, Steps
 EVENTS = 10_000
 OPEN_MS = 1_000.0
 FRAME_MS = 50.0
+SEEK_MS = 100.0
 
 HOW = (
     "A signed-in Chromium opens a task of {events:,} events (2,000 steps of a message, a call and its result) from "
     "`agent-runtime serve`, with nothing in its cache. Came: from the navigation until the last event of the backlog "
     "was received. Shown: from then until the end of the timeline stands there with its arguments and results read. "
-    "Scrolled: upwards by 150 px in each frame, 400 frames, rows read meanwhile."
+    "Scrolled: upwards by 150 px in each frame, 400 frames, rows read meanwhile. Replay: the scrubber is moved to ten "
+    "moments all over the run; each until the frame after it, with that moment drawn, has passed."
 )
 
 WATCH = """(() => {
@@ -85,6 +87,19 @@ SCROLL = """() => new Promise(done => {
   requestAnimationFrame(step)
 })"""
 
+SEEK = """async () => {
+  const range = document.querySelector('.scrubber-range'), times = []
+  const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set
+  for (let at = 1; at <= 10; at++) {
+    const began = performance.now()
+    set.call(range, String((Number(range.max) * ((at * 7) % 11)) / 11))
+    range.dispatchEvent(new Event('input', { bubbles: true }))
+    await new Promise(done => requestAnimationFrame(() => setTimeout(done)))
+    times.push(performance.now() - began)
+  }
+  return times
+}"""
+
 
 async def measure(quick: bool, steps: Steps) -> Report:
     """Milliseconds."""
@@ -122,6 +137,10 @@ async def opened(browser: Browser, url: str, session: dict[str, Any], events: in
         marks = await page.evaluate("window.__marks")
         scrolled = await page.evaluate(SCROLL)
         times = sorted(scrolled["times"])
+        await page.goto(f"{url}/replay")
+        # The step of the first moment stands there when the whole run was read.
+        await page.locator(".player-where", has_text="0").wait_for(timeout=120_000)
+        sought = sorted(await page.evaluate(SEEK))
         return {
             "came": marks["came"],
             "shown": max(0.0, marks["shown"] - marks["came"]),
@@ -130,6 +149,8 @@ async def opened(browser: Browser, url: str, session: dict[str, Any], events: in
             "frame95": times[int(0.95 * len(times))],
             "long_scrolling": scrolled["longest"],
             "empty": float(scrolled["empty"]),
+            "sought": sought[len(sought) // 2],
+            "sought_longest": sought[-1],
         }
     finally:
         await context.close()
@@ -147,6 +168,8 @@ def _lines(found: list[dict[str, float]]) -> list[Line]:
         line("scrolled: a frame, p95", "frame95", limit=FRAME_MS),
         line("scrolled: longest task of the page", "long_scrolling"),
         line("scrolled: frames without a row in the middle, of 400", "empty", ""),
+        line("replay: to any moment, median", "sought", limit=SEEK_MS),
+        line("replay: to any moment, longest", "sought_longest"),
     ]
 
 

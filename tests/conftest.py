@@ -5,6 +5,7 @@ each_database    the same, and once more on 15: for what must be shown on each v
 database18       the same, on Postgres 18 alone
 empty_database   nothing in it yet, on 18 and again on 16; `each_empty_database` once more on 15
 stack            the whole embedded stack without a worker, started once, shared: sign up users of your own in it
+idle_stack       the same, with nothing left in it for a worker of your own to take
 """
 
 from __future__ import annotations
@@ -266,6 +267,22 @@ async def stack(stack_folder: StackFolder) -> AsyncIterator[Stack]:
 
     async with Stack(await stack_folder("stack"), look_for_ollama=False, durable=False) as running:
         yield running
+
+
+CLEAR_THE_QUEUE = """
+update public.tasks set cancel_requested_at = now() where completed_at is null;
+update public.tasks set lease_expires_at = '-infinity' where status = 'running';
+select public.worker_reap(1000);
+"""
+"""Ends what other tests left open in the shared database: a worker takes whatever is pending."""
+
+
+@pytest.fixture
+def idle_stack(stack: Stack) -> Stack:
+    """The stack, in which nothing is pending or running."""
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute(CLEAR_THE_QUEUE)
+    return stack
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from supabase import AsyncClient, AsyncClientOptions, acreate_client
 from agent_runtime.person.client import Person
 from agent_runtime.person.records import FileRow, TaskRow
 from agent_runtime.storage import BUCKET, storage_path
+from tests.conftest import CLEAR_THE_QUEUE
 from tests.e2e.desk import new_person
 from tests.loopback import LOOPBACK
 
@@ -60,6 +61,8 @@ async def scene(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Scene
     alice, bob = await new_person(stack, "alice"), await new_person(stack, "bob")
     sales = tmp_path_factory.mktemp("alice") / "sales.csv"
     sales.write_text(CSV, encoding="utf-8")
+    with psycopg.connect(stack.database_url) as owner:
+        owner.execute(CLEAR_THE_QUEUE)
     async with Person(alice, keep=False) as person:
         filed = await person.submit("Which month sold best?", [sales], priority=5)
         await _drain(stack)

@@ -27,7 +27,7 @@ LEASE_SECONDS = 4
 
 
 async def test_200_tasks_on_4_workers_end_exactly_once_though_one_worker_is_killed(
-    stack: Stack, tmp_path: Path
+    idle_stack: Stack, tmp_path: Path
 ) -> None:
     script = tmp_path / "script.yaml"
     script.write_text(
@@ -47,10 +47,10 @@ async def test_200_tasks_on_4_workers_end_exactly_once_though_one_worker_is_kill
     )
     async with (
         ScriptedServer(script=script) as model,
-        await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True, row_factory=dict_row) as database,
+        await psycopg.AsyncConnection.connect(idle_stack.database_url, autocommit=True, row_factory=dict_row) as database,
     ):
         await submit_tasks(database)
-        workers = [await start_worker(stack, model.base_url, tmp_path, number) for number in range(WORKERS)]
+        workers = [await start_worker(idle_stack, model.base_url, tmp_path, number) for number in range(WORKERS)]
         try:
             async with asyncio.timeout(100):
                 victim = await busy_worker(database, {worker.pid: worker for worker in workers})

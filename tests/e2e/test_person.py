@@ -379,7 +379,7 @@ async def test_a_finished_task_is_shown_whole_and_at_once(you: Person, worker: A
     work = await take(worker, task.id)
     await work.settle(answer="Was quick.")
     watch, written = watching(you, task.id, terminal=False)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await watch
     assert "Task: Be quick" in written.getvalue()
     assert "Was quick." in written.getvalue()

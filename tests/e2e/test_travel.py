@@ -29,7 +29,7 @@ CUT_SHORT = "echo half > half.txt; rm run.sh; echo 9 > same.csv; sleep 600"
 LOOK = "find . -type f -exec sha256sum {} + | sort -k2; test -x run.sh; cat latest | tail -1"
 
 
-async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_files(stack: Stack, tmp_path: Path) -> None:
+async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_files(idle_stack: Stack, tmp_path: Path) -> None:
     commands = (*WORK, CUT_SHORT, LOOK)
     calls = [{"tool_calls": [{"name": "shell_exec", "arguments": {"command": command}}]} for command in commands]
     calls.append({"tool_calls": [{"name": "task_complete", "arguments": {"answer": "Done."}}]})
@@ -43,10 +43,10 @@ async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_file
 
     async with (
         ScriptedServer(script=script) as model,
-        await psycopg.AsyncConnection.connect(stack.database_url, autocommit=True, row_factory=dict_row) as database,
+        await psycopg.AsyncConnection.connect(idle_stack.database_url, autocommit=True, row_factory=dict_row) as database,
     ):
         task = await submit(database)
-        first = await start_worker(stack, model.base_url, tmp_path / "a", 1)
+        first = await start_worker(idle_stack, model.base_url, tmp_path / "a", 1)
         second = None
         try:
             async with asyncio.timeout(100):
@@ -55,7 +55,7 @@ async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_file
                     await asyncio.sleep(0.02)
                 first.send_signal(signal.SIGKILL)
                 await first.wait()
-                second = await start_worker(stack, model.base_url, tmp_path / "b", 2)
+                second = await start_worker(idle_stack, model.base_url, tmp_path / "b", 2)
                 while not await rows(
                     database, "select 1 as one from public.tasks where id = %s and completed_at is not null", task
                 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tests.ui.conftest import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-# A slow machine is slow, not wrong.
 
 
 async def story(site: Site, work: Work) -> None:
@@ -124,7 +124,7 @@ async def test_a_run_is_seen_again_at_any_moment(site: Site, browser: Browser) -
     await site.leave(page)
 
 
-async def test_ten_thousand_events_are_there_soon_and_any_moment_at_once(site: Site, browser: Browser) -> None:
+async def test_of_ten_thousand_events_any_moment_is_drawn_with_the_next_frame(site: Site, browser: Browser) -> None:
     person = await new_person(site.stack, "long")
     async with Person(person) as client:
         task = await client.submit("Count for long.", title="Long")
@@ -132,9 +132,12 @@ async def test_ten_thousand_events_are_there_soon_and_any_moment_at_once(site: S
     page = await site.open(browser, person, f"/tasks/{task.id}/replay", language="es-ES")
     await expect(page.locator(".player-where")).to_contain_text("Paso 0 de 3333")
     scrubber = page.get_by_role("slider", name="Momento")
-    milliseconds = await _seek(page)
-    # A tenth of a second is at once; a machine that does other things besides gets ten times that.
-    assert max(milliseconds) < 1_000
+    for value, where, rows in await _seek(page):
+        step = re.search(r"Paso (\d+) de 3333", where)
+        assert step, where
+        assert int(step[1]) == pytest.approx(value / 3_000, abs=2)
+        # What it costs does not grow with the run: only what is seen is drawn. Milliseconds are the benchmark's.
+        assert rows < 100
     await scrubber.focus()
     await page.keyboard.press("End")
     await expect(page.locator(".player-where")).to_contain_text("Paso 3333 de 3333")
@@ -142,21 +145,22 @@ async def test_ten_thousand_events_are_there_soon_and_any_moment_at_once(site: S
     await site.leave(page)
 
 
-async def _seek(page: Page) -> list[float]:
-    """Milliseconds from moving the scrubber until the moment is drawn, for places all over the run."""
-    found: list[float] = await page.evaluate(
+async def _seek(page: Page) -> list[tuple[float, str, int]]:
+    """The scrubber at milliseconds all over the run; what the page says and how many rows it has a frame later."""
+    found: list[tuple[float, str, int]] = await page.evaluate(
         """async () => {
           const range = document.querySelector('.scrubber-range')
           const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set
-          const taken = []
+          const found = []
           for (let at = 1; at <= 10; at++) {
-            const began = performance.now()
-            set.call(range, String((Number(range.max) * ((at * 7) % 11)) / 11))
+            const value = Math.floor((Number(range.max) * ((at * 7) % 11)) / 11)
+            set.call(range, String(value))
             range.dispatchEvent(new Event('input', { bubbles: true }))
             await new Promise((done) => requestAnimationFrame(() => setTimeout(done)))
-            taken.push(performance.now() - began)
+            const where = document.querySelector('.player-where').textContent
+            found.push([value, where, document.querySelectorAll('.timeline-line').length])
           }
-          return taken
+          return found
         }"""
     )
     return found

@@ -26,7 +26,7 @@ async def test_a_missed_cancellation_is_repeated() -> None:
     stop.attach(task)
     await asyncio.sleep(0)
     stop.ask("cancelled")
-    async with asyncio.timeout(3 * interrupt.ASK_AGAIN_SECONDS):
+    async with asyncio.timeout(60):
         await asyncio.wait([task])
     assert task.cancelled()
     assert len(asked) == 2

@@ -26,6 +26,7 @@ from agent_runtime.llm.scripted.server import ScriptedServer
 from agent_runtime.toolbox.registry import Registry
 from agent_runtime.toolbox.sandbox.choice import Sandbox, choose_sandbox
 from agent_runtime.worker import Worker, open_worker
+from tests.conftest import CLEAR_THE_QUEUE
 
 if TYPE_CHECKING:
     from agent_runtime.local.stack import Stack
@@ -156,7 +157,7 @@ async def open_desk(stack: Stack) -> AsyncIterator[Desk]:
     async with await psycopg.AsyncConnection.connect(
         stack.database_url, autocommit=True, row_factory=dict_row
     ) as connection:
-        await clear_the_queue(connection)
+        await connection.execute(CLEAR_THE_QUEUE)
         user = uuid.uuid4()
         await connection.execute(
             "insert into auth.users (id, email) values (%s, %s)", [user, f"{user.hex}@example.org"]
@@ -166,13 +167,6 @@ async def open_desk(stack: Stack) -> AsyncIterator[Desk]:
         # A test may have had to connect anew.
         async with seated.connection as last:
             await last.execute("delete from auth.users where id = %s", [user])
-
-
-async def clear_the_queue(connection: psycopg.AsyncConnection[Row]) -> None:
-    """End what other tests left open in the shared database: a worker takes whatever is pending."""
-    await connection.execute("update public.tasks set cancel_requested_at = now() where completed_at is null")
-    await connection.execute("update public.tasks set lease_expires_at = '-infinity' where status = 'running'")
-    await connection.execute("select public.worker_reap(1000)")
 
 
 def call(name: str, **arguments: Any) -> Row:

@@ -37,7 +37,7 @@ async def test_the_time_limit_stops_a_running_command_and_keeps_what_was_done(de
     task = await desk.task(task_id)
     assert task["status"] == "failed"
     assert task["error_message"].startswith("limit wall_seconds reached: ")
-    assert 2.5 < task["active_seconds"] < 30
+    assert 2.5 < task["active_seconds"] < 60
     assert [row["status"] for row in await desk.executions(task_id)] == ["completed", "cancelled"]
     kept = await desk.rows("select filename::text from public.files where task_id = %s order by 1", task_id)
     assert [row["filename"] for row in kept] == ["half.txt", "kept.txt"]
