@@ -47,7 +47,9 @@ async def test_200_tasks_on_4_workers_end_exactly_once_though_one_worker_is_kill
     )
     async with (
         ScriptedServer(script=script) as model,
-        await psycopg.AsyncConnection.connect(idle_stack.database_url, autocommit=True, row_factory=dict_row) as database,
+        await psycopg.AsyncConnection.connect(
+            idle_stack.database_url, autocommit=True, row_factory=dict_row
+        ) as database,
     ):
         await submit_tasks(database)
         workers = [await start_worker(idle_stack, model.base_url, tmp_path, number) for number in range(WORKERS)]

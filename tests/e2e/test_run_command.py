@@ -103,7 +103,11 @@ def test_a_signal_gives_the_task_back_and_ends_within_five_seconds(
     log = tmp_path / "worker.log"
     with psycopg.connect(idle_stack.database_url, autocommit=True) as owner, scripted(tmp_path, mark) as model_url:
         task_id = submit(owner)
-        settings = {**idle_stack.worker_environment, "AGENT_RUNTIME_MODEL_URL": model_url, "AGENT_RUNTIME_MODEL": "scripted"}
+        settings = {
+            **idle_stack.worker_environment,
+            "AGENT_RUNTIME_MODEL_URL": model_url,
+            "AGENT_RUNTIME_MODEL": "scripted",
+        }
         with log.open("wb") as output:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "agent_runtime", "run"], cwd=tmp_path, env=environment(**settings), stderr=output

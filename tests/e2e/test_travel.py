@@ -29,7 +29,9 @@ CUT_SHORT = "echo half > half.txt; rm run.sh; echo 9 > same.csv; sleep 600"
 LOOK = "find . -type f -exec sha256sum {} + | sort -k2; test -x run.sh; cat latest | tail -1"
 
 
-async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_files(idle_stack: Stack, tmp_path: Path) -> None:
+async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_files(
+    idle_stack: Stack, tmp_path: Path
+) -> None:
     commands = (*WORK, CUT_SHORT, LOOK)
     calls = [{"tool_calls": [{"name": "shell_exec", "arguments": {"command": command}}]} for command in commands]
     calls.append({"tool_calls": [{"name": "task_complete", "arguments": {"answer": "Done."}}]})
@@ -43,7 +45,9 @@ async def test_a_task_whose_worker_was_killed_ends_on_another_with_the_same_file
 
     async with (
         ScriptedServer(script=script) as model,
-        await psycopg.AsyncConnection.connect(idle_stack.database_url, autocommit=True, row_factory=dict_row) as database,
+        await psycopg.AsyncConnection.connect(
+            idle_stack.database_url, autocommit=True, row_factory=dict_row
+        ) as database,
     ):
         task = await submit(database)
         first = await start_worker(idle_stack, model.base_url, tmp_path / "a", 1)

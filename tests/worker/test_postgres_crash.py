@@ -42,8 +42,12 @@ async def test_a_run_survives_that_postgres_starts_anew(
             await desk.rows("set synchronous_commit = on")
             await desk.rows("update public.tasks set title = title || '!' where id = %s", task_id)
             (backend,) = await desk.rows("select pg_backend_pid() as pid")
-            # A backend that is killed takes all of Postgres down, which then recovers from its log.
-            os.kill(backend["pid"], signal.SIGKILL)
+            # A backend that is killed takes all of Postgres down, which then recovers from its log. Connections are
+            # accepted until that was noticed: when another backend ends.
+            async with await reconnected(office) as other:
+                os.kill(backend["pid"], signal.SIGKILL)
+                with pytest.raises(psycopg.OperationalError):
+                    await other.execute("select pg_sleep(60)")
             (office.workspace_root / str(task_id) / "go").touch()
             desk.connection = await reconnected(office)
             await see(desk, "exists (select from public.tasks where id = %s and completed_at is not null)", task_id)
