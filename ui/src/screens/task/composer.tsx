@@ -17,12 +17,14 @@ export function Composer({
   taskId,
   timeline,
   isMine,
+  onSend,
   ref,
 }: {
   taskId: string
   timeline: Timeline
   /** Null until it is known. */
   isMine: boolean | null
+  onSend: () => void
   ref: Ref<HTMLTextAreaElement>
 }) {
   const { t } = useTranslation('task')
@@ -39,7 +41,7 @@ export function Composer({
   return (
     <div className="composer">
       {question && <Question timeline={timeline} callId={question} />}
-      <Box ref={ref} taskId={taskId} isAnswer={!!question} isPaused={timeline.status === 'paused'} />
+      <Box ref={ref} taskId={taskId} isAnswer={!!question} isPaused={timeline.status === 'paused'} onSend={onSend} />
     </div>
   )
 }
@@ -63,11 +65,13 @@ function Box({
   taskId,
   isAnswer,
   isPaused,
+  onSend,
   ref,
 }: {
   taskId: string
   isAnswer: boolean
   isPaused: boolean
+  onSend: () => void
   ref: Ref<HTMLTextAreaElement>
 }) {
   const { t } = useTranslation('task')
@@ -87,6 +91,7 @@ function Box({
     if (!text.trim() || answer.isPending) return
     sent.current = text.trim()
     answer.mutate(text.trim())
+    onSend()
   }
   const own = useRef<HTMLTextAreaElement>(null)
   useLayoutEffect(() => {

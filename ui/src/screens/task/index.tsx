@@ -108,7 +108,13 @@ function OneTask({ taskId }: { taskId: string }) {
         opened={chosen}
         onOpen={openCall}
       />
-      <Composer ref={composer} taskId={taskId} timeline={timeline} isMine={task ? isMine : null} />
+      <Composer
+        ref={composer}
+        taskId={taskId}
+        timeline={timeline}
+        isMine={task ? isMine : null}
+        onSend={() => list.current?.toEnd()}
+      />
     </div>
   )
   const bench = (

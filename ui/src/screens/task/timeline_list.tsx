@@ -1,6 +1,15 @@
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { ArrowDown } from 'lucide-react'
-import { useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState, type Ref } from 'react'
+import {
+  useCallback,
+  useEffect,
+  useImperativeHandle,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type Ref,
+} from 'react'
 import { useTranslation } from 'react-i18next'
 import { Button } from '@/kit/button'
 import type { Timeline } from '@/live/fold'
@@ -10,6 +19,7 @@ import { EntryView } from './entry'
 import { FactsContext } from './facts'
 import { End, Answering } from './ends'
 import { guessHeight, openQuestion, type Row } from './rows'
+import { END_PX, useEnd } from './use_end'
 
 /** What keys can ask of the list. */
 export interface ListHandle {
@@ -32,14 +42,10 @@ interface ListProps {
   ref: Ref<ListHandle>
 }
 
-// So near to the end one means to see what comes.
-const END_PX = 48
-
 /** What happened, line by line: only what is near the view is drawn. Follows at the end, and stays put elsewhere. */
 export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, opened, onOpen, ref }: ListProps) {
   const { t } = useTranslation('task')
-  const frame = useRef<HTMLDivElement>(null)
-  const [atEnd, setAtEnd] = useState(true)
+  const { frame, atEnd, follow, keep, note } = useEnd()
   // How much of the list the person has had before them.
   const [seen, setSeen] = useState(rows.length)
   const [active, setActive] = useState<Row['key'] | null>(null)
@@ -57,7 +63,6 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
     paddingStart: 8,
     paddingEnd: 12,
     anchorTo: 'end',
-    followOnAppend: true,
     scrollEndThreshold: END_PX,
     initialOffset: () => Number.MAX_SAFE_INTEGER,
   })
@@ -69,59 +74,43 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
     const at = opened
       ? rows.findIndex((row) => 'entry' in row && row.entry.type === 'call' && row.entry.id === opened)
       : -1
-    if (at >= 0) virtual.scrollToIndex(at, { align: 'center' })
-    else virtual.scrollToEnd()
-  }, [rows, opened, virtual])
+    if (at < 0) return
+    follow(false)
+    virtual.scrollToIndex(at, { align: 'center' })
+  }, [rows, opened, virtual, follow])
 
   useEffect(() => {
     const element = frame.current
     if (!element) return
-    const note = () => {
-      const { scrollHeight, scrollTop, clientHeight } = element
-      setAtEnd(scrollHeight - scrollTop - clientHeight < END_PX)
-    }
     const focus = ({ target }: FocusEvent) => {
       const key = (target as HTMLElement).closest<HTMLElement>('[data-key]')?.dataset.key
       if (key) setActive(/^\d+$/.test(key) ? Number(key) : (key as Row['key']))
     }
-    element.addEventListener('scroll', note, { passive: true })
     element.addEventListener('focusin', focus)
-    return () => {
-      element.removeEventListener('scroll', note)
-      element.removeEventListener('focusin', focus)
-    }
-  }, [])
-  // The box below may grow by a question, or the window shrink: the end stays in view.
-  const follows = useRef(true)
-  useEffect(() => {
-    follows.current = atEnd
-  }, [atEnd])
-  useEffect(() => {
-    const element = frame.current
-    if (!element) return
-    const resized = new ResizeObserver(() => {
-      if (follows.current) element.scrollTop = element.scrollHeight
-    })
-    resized.observe(element)
-    return () => resized.disconnect()
-  }, [])
+    return () => element.removeEventListener('focusin', focus)
+  }, [frame])
+  const height = virtual.getTotalSize()
+  useLayoutEffect(keep, [keep, rows, height])
   useEffect(() => {
     if (atEnd) setSeen(rows.length)
   }, [atEnd, rows.length])
 
   const toEnd = useCallback(() => {
-    setAtEnd(true)
-    virtual.scrollToEnd()
-  }, [virtual])
+    follow(true)
+    keep()
+  }, [follow, keep])
   const goTo = useCallback(
     (at: number) => {
       const row = rows[at]
       if (!row) return
       focusWanted.current = true
       setActive(row.key)
+      // Not to the end again before the row is there; then it shows whether that is at the end.
+      follow(false)
       virtual.scrollToIndex(at, { align: 'auto' })
+      note()
     },
-    [rows, virtual],
+    [rows, virtual, follow, note],
   )
   const move = useCallback(
     (by: 1 | -1) => {
@@ -174,7 +163,7 @@ export function TimelineList({ taskId, rows, timeline, streaming, task, isMine, 
       <div className="timeline-frame">
         <h2 className="visually-hidden">{t('timeline.label')}</h2>
         <div ref={frame} className="timeline" role="region" aria-label={t('timeline.label')} tabIndex={0}>
-          <div role="list" className="timeline-lines" style={{ height: virtual.getTotalSize() }}>
+          <div role="list" className="timeline-lines" style={{ height }}>
             {items.map((item) => {
               const row = rows[item.index]
               if (!row) return null
