@@ -41,6 +41,12 @@ FIRST_IN_VIEW = """() => {
   return [first.dataset.key, Math.round(first.getBoundingClientRect().top - top)]
 }"""
 
+TOUCH = """() => {
+  window.__touched = [...document.querySelectorAll('.timeline-line div')].at(-1)
+  window.__touched.dispatchEvent(new Event('touchstart', { bubbles: true }))
+}"""
+LET_GO = "window.__touched.dispatchEvent(new Event('touchend', { bubbles: true }))"
+
 
 async def burst(work: Work, times: int = BURST) -> None:
     """Rows of very different heights, as quickly as the database takes them."""
@@ -93,6 +99,20 @@ async def test_it_follows_its_end_and_stays_where_one_reads(site: Site, browser:
         await to_end.click()
         await expect(to_end).to_have_count(0)
         assert await end_after_all_has_come(site, page, task.id) < 2
+        # Under a finger it holds still.
+        await page.evaluate(TOUCH)
+        before = await page.evaluate("document.querySelector('.timeline').scrollTop")
+        await burst(work)
+        assert await end_after_all_has_come(site, page, task.id) > 48
+        assert await page.evaluate("document.querySelector('.timeline').scrollTop") == before
+        await page.evaluate(LET_GO)
+        assert await end_after_all_has_come(site, page, task.id) < 2
+        # Pulled so far that what is touched is no longer drawn: it is let go of all the same.
+        await page.evaluate(TOUCH)
+        await page.evaluate("document.querySelector('.timeline').scrollTop = 0")
+        await page.wait_for_function("() => !window.__touched.isConnected")
+        await page.evaluate(LET_GO)
+        await to_end.click()
         await asyncio.gather(burst(work), page.set_viewport_size({"width": 1100, "height": 600}))
         assert await end_after_all_has_come(site, page, task.id) < 2
         await expect(to_end).to_have_count(0)

@@ -4,13 +4,14 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 export const END_PX = 48
 
 /**
- * A frame that is scrolled, and whether it follows its end. Only a person leaves it, by moving up: that the end moved away, because several rows came at
- * once or one turned out taller than it was thought to be, says nothing about what the person wants to see.
+ * A frame that is scrolled, and whether it follows its end. Only a person leaves it, by moving up: that the end moved away, because
+ * several rows came at once or one turned out taller than it was thought to be, says nothing about what the person wants to see.
  */
 export function useEnd() {
   const frame = useRef<HTMLDivElement>(null)
   const [atEnd, setAtEnd] = useState(true)
   const follows = useRef(true)
+  // Under a finger nothing moves by itself.
   const held = useRef(false)
   const lastTop = useRef(0)
 
@@ -43,18 +44,20 @@ export function useEnd() {
     const turn = ({ deltaY }: WheelEvent) => {
       if (deltaY < 0 && element.scrollTop > 0) follow(false)
     }
-    const hold = () => {
-      held.current = true
-    }
     const letGo = () => {
       held.current = false
       note()
+      keep()
+    }
+    // What is touched may be gone when it is let go of: then only it is told.
+    const hold = ({ target }: TouchEvent) => {
+      held.current = true
+      target?.addEventListener('touchend', letGo, { once: true })
+      target?.addEventListener('touchcancel', letGo, { once: true })
     }
     element.addEventListener('scroll', note, { passive: true })
     element.addEventListener('wheel', turn, { passive: true })
     element.addEventListener('touchstart', hold, { passive: true })
-    element.addEventListener('touchend', letGo)
-    element.addEventListener('touchcancel', letGo)
     // The box below may grow by a question, or the window shrink.
     const resized = new ResizeObserver(keep)
     resized.observe(element)
@@ -62,8 +65,6 @@ export function useEnd() {
       element.removeEventListener('scroll', note)
       element.removeEventListener('wheel', turn)
       element.removeEventListener('touchstart', hold)
-      element.removeEventListener('touchend', letGo)
-      element.removeEventListener('touchcancel', letGo)
       resized.disconnect()
     }
   }, [follow, keep, note])
