@@ -24,13 +24,18 @@ class Interrupt:
 
     def __init__(self) -> None:
         self.pause_requested = asyncio.Event()
-        self._handle: asyncio.Task[None] | None = None
+        self._handle: asyncio.Task[Any] | None = None
         self._reason: StopReason | None = None
         self._heard = False
 
-    def attach(self, handle: asyncio.Task[None]) -> None:
-        """The task to stop."""
-        self._handle = handle
+    def attach(self) -> None:
+        """Called by the task that is to be stopped, where it can clean up; stops it at once if that was asked before.
+
+        Whoever is cancelled before its first step never takes it, and cleans nothing up.
+        """
+        self._handle = asyncio.current_task()
+        if self._reason is not None:
+            self._cancel()
 
     def ask(self, reason: StopReason) -> None:
         """Stop it. The first reason counts, but for a lost lease, after which nothing may be written."""

@@ -79,6 +79,7 @@ class TaskRunner:
         reason decides: `cancelled` settles, `shutdown` releases, `lost` writes nothing."""
         log.info("task claimed", title=task.title, attempts=task.attempts)
         try:
+            interrupt.attach()
             await self._to_end(task, lease, interrupt)
         except asyncio.CancelledError:
             await self._stopped(lease, interrupt.heard())

@@ -159,7 +159,6 @@ class Worker:
         # This worker may get back what it lost while it stood still: the old run leaves the workspace first.
         older = [run.handle for run in self._active.values() if run.lease.task_id == task.id]
         handle = asyncio.create_task(self._run_one(task, lease, interrupt, older), name=f"task {task.id}")
-        interrupt.attach(handle)
         self._active[lease] = ActiveRun(lease, interrupt, handle)
         self._keeper.hold(lease, asked_at)
 

@@ -171,10 +171,7 @@ class Ours:
     async def _run_one(self, store: Store, runner: TaskRunner) -> UUID:
         (task,) = await store.claim(1, 30)
         assert task.lease_token is not None, "a claimed task has a lease"
-        lease, interrupt = Lease(task_id=task.id, token=task.lease_token), Interrupt()
-        handle = asyncio.create_task(runner.run(task, lease, interrupt))
-        interrupt.attach(handle)
-        await handle
+        await runner.run(task, Lease(task_id=task.id, token=task.lease_token), Interrupt())
         return task.id
 
     async def _check(self, task: UUID) -> None:

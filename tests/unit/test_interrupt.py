@@ -22,8 +22,12 @@ async def deaf(times: int, asked: list[int]) -> None:
 async def test_a_missed_cancellation_is_repeated() -> None:
     asked: list[int] = []
     stop = Interrupt()
-    task = asyncio.create_task(deaf(1, asked))
-    stop.attach(task)
+
+    async def work() -> None:
+        stop.attach()
+        await deaf(1, asked)
+
+    task = asyncio.create_task(work())
     await asyncio.sleep(0)
     stop.ask("cancelled")
     async with asyncio.timeout(60):
@@ -37,6 +41,7 @@ async def test_who_has_heard_is_not_asked_again_while_it_cleans_up() -> None:
     cleaned = asyncio.Event()
 
     async def work() -> None:
+        stop.attach()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -45,11 +50,27 @@ async def test_who_has_heard_is_not_asked_again_while_it_cleans_up() -> None:
             cleaned.set()
 
     task = asyncio.create_task(work())
-    stop.attach(task)
     await asyncio.sleep(0)
     stop.ask("shutdown")
     await task
     assert cleaned.is_set()
+
+
+async def test_who_was_asked_before_its_first_step_hears_it_where_it_cleans_up() -> None:
+    stop = Interrupt()
+    reasons: list[str | None] = []
+
+    async def work() -> None:
+        try:
+            stop.attach()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            reasons.append(stop.heard())
+
+    task = asyncio.create_task(work())
+    stop.ask("shutdown")
+    await task
+    assert reasons == ["shutdown"]
 
 
 async def test_the_first_reason_counts_but_for_a_lost_lease() -> None:

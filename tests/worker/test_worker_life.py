@@ -59,6 +59,33 @@ async def test_a_worker_that_stops_gives_its_task_back_without_counting_an_attem
     await desk.as_person("select public.cancel_task(%s)", [task_id])
 
 
+async def test_a_worker_that_is_stopped_while_it_claims_gives_back_what_it_then_gets(
+    desk: Desk, office: Office
+) -> None:
+    await office.serve({"answer": {"text": "never", "delay_seconds": 60}})
+    async with (
+        await psycopg.AsyncConnection.connect(office.stack.database_url, autocommit=True) as owner,
+        working(office) as worker,
+    ):
+        (row,) = await desk.rows("select id from public.workers order by started_at desc limit 1")
+        # The lock that a claim takes first.
+        key = f"hashtextextended('{row['id']}', 4203)"
+        await owner.execute(f"select pg_advisory_lock({key})")
+        task_id = await desk.submit()
+        await see(desk, "exists (select from pg_locks where locktype = 'advisory' and not granted)")
+        worker.stop()
+        await owner.execute(f"select pg_advisory_unlock({key})")
+        await see(
+            desk,
+            "exists (select from public.task_events where task_id = %s and kind = 'task.status'"
+            " and payload ->> 'status' = 'running')",
+            task_id,
+        )
+    task = await desk.task(task_id)
+    assert (task["status"], task["attempts"], task["lease_token"]) == ("pending", 0, None)
+    await desk.as_person("select public.cancel_task(%s)", [task_id])
+
+
 async def test_a_worker_whose_lease_was_lost_writes_nothing_more(desk: Desk, office: Office) -> None:
     await office.serve({"answer": call("shell_exec", command="sleep 60")})
     task_id = await desk.submit()
