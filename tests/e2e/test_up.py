@@ -136,6 +136,12 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler of its own for the signal."""
+    (mask,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_ctrl_c_during_the_first_start_leaves_nothing_and_those_after_it_keep_what_is_there_but_for_a_taken_port(
     start_up: StartUp, data_dir: Path
 ) -> None:
@@ -269,7 +275,10 @@ def test_a_part_that_dies_is_started_again_the_web_ui_at_its_address_and_a_worke
         found = connection.execute("select pid from public.workers where stopped_at is null").fetchall()
     assert (up.pid_of("worker"),) in found
 
+    # It signs on before it listens to signals.
+    wait_until(lambda: catches(up.pid_of("worker"), signal.SIGTERM))
     os.kill(up.pid_of("worker"), signal.SIGTERM)
+    up.wait_for("worker ended (exit code 0)")
     up.wait_for("worker is back")
     with psycopg.connect(database_url) as connection:
         signed_off = connection.execute("select count(*) from public.workers where stopped_at is not null").fetchone()
