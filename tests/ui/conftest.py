@@ -127,6 +127,11 @@ async def go(page: Page, path: str) -> None:
     await page.evaluate("path => history.pushState(null, '', path)", path)
 
 
+async def no_wider(page: Page) -> None:
+    """Wait until nothing has to be scrolled sideways: a screen that changed its size is drawn anew a frame later."""
+    await page.wait_for_function("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def watch_page(page: Page) -> None:
     """Keep what the page complained of: `page.complaints`, a list of texts."""
     complaints: list[str] = []

@@ -7,11 +7,9 @@ from playwright.async_api import Browser, expect
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import new_person, take, worker_connection
-from tests.ui.conftest import PHONE, Site, violations_in_both_themes
+from tests.ui.conftest import PHONE, Site, no_wider, violations_in_both_themes
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-NO_WIDER = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
 async def test_a_table_of_children_that_moves_and_tries_again(site: Site, browser: Browser) -> None:
@@ -51,7 +49,7 @@ async def test_a_table_of_children_that_moves_and_tries_again(site: Site, browse
         await page.get_by_role("link", name="Part of another task").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Look into these pioneers")
         await page.set_viewport_size(PHONE)
-        assert await page.evaluate(NO_WIDER)
+        await no_wider(page)
         assert page.complaints == []  # type: ignore[attr-defined]
         await page.context.close()
 

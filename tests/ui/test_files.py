@@ -20,7 +20,7 @@ from agent_runtime.person.client import Person
 from agent_runtime.storage import Storage
 from tests.e2e.desk import Work, new_person, take, worker_connection
 from tests.loopback import LOOPBACK
-from tests.ui.conftest import PHONE, go, violations_in_both_themes
+from tests.ui.conftest import PHONE, go, no_wider, violations_in_both_themes
 from tests.ui.injection import ELSEWHERE, EVERYTHING, FILENAMES, MARK, TEXTS
 from tests.ui.workspaces import as_json, pdf, png, rows_of, write
 
@@ -397,7 +397,7 @@ async def test_all_files_are_found_filtered_and_paged(site: Site, browser: Brows
         # What was fetched before stays.
         await expect(lines).to_have_count(62)
         await page.set_viewport_size(PHONE)
-        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        await no_wider(page)
         await lines.first.get_by_role("link").first.click()
         await expect(page).to_have_url(f"{site.url}/tasks/{task_id}/files/" + await _newest(site, task_id))
 

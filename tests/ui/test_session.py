@@ -14,7 +14,7 @@ from playwright.async_api import expect
 from agent_runtime.person.client import Person
 from tests.e2e.desk import PASSWORD, new_person
 from tests.loopback import LOOPBACK
-from tests.ui.conftest import PHONE, violations_in_both_themes
+from tests.ui.conftest import PHONE, no_wider, violations_in_both_themes
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -208,7 +208,7 @@ async def test_the_account_is_the_persons_own(site: Site, browser: Browser) -> N
     await page.get_by_role("button", name="Cambiar contraseña").click()
     await expect(page.get_by_text("Tu contraseña ha cambiado.").first).to_be_visible()
     await page.set_viewport_size(PHONE)
-    assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    await no_wider(page)
     assert await violations_in_both_themes(page) == []
     async with httpx.AsyncClient(timeout=30, **LOOPBACK) as client:
         answer = await client.post(

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 
 from agent_runtime.person.client import Person
 from tests.e2e.desk import a_tool_that_asks, new_person, take, worker_connection
-from tests.ui.conftest import DESKTOP, PHONE, violations_in_both_themes
+from tests.ui.conftest import DESKTOP, PHONE, no_wider, violations_in_both_themes
 from tests.ui.injection import EVERYTHING, FILENAMES, TEXTS
 
 if TYPE_CHECKING:
@@ -49,11 +49,6 @@ def stored_tasks(site: Site, person: Session) -> list[dict[str, Any]]:
         return connection.execute(
             "select t.* from tasks t where t.user_id = %s order by t.created_at", [person.user_id]
         ).fetchall()
-
-
-async def fits(page: Page) -> bool:
-    """Whether nothing has to be scrolled sideways."""
-    return bool(await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 def payload(name: str, content: bytes) -> FilePayload:
@@ -88,7 +83,7 @@ async def test_a_task_is_given_with_its_files_and_is_in_the_list(site: Site, bro
     await page.set_viewport_size(PHONE)
     await give_by_event(page, "paste", "n" * 180 + ".txt", "")
     await expect(attached(page, "nnn").get_by_text("Uploaded")).to_be_visible()
-    assert await fits(page)
+    await no_wider(page)
     await page.set_viewport_size(DESKTOP)
     await page.get_by_role("button", name="Take nnn").click()
     await give_by_event(page, "paste", "empty.txt", "")
@@ -128,7 +123,7 @@ async def test_a_task_is_given_with_its_files_and_is_in_the_list(site: Site, bro
     await expect(row).to_contain_text("Priority 3")
     await expect(prompt).to_have_value("")
     await page.set_viewport_size(PHONE)
-    assert await fits(page)
+    await no_wider(page)
     assert page.complaints == []  # type: ignore[attr-defined]
     await site.leave(page)
 
@@ -279,7 +274,7 @@ async def test_the_list_filters_pages_acts_and_follows(site: Site, browser: Brow
     await page.get_by_label("Search tasks").fill('"delete old"')
     await expect(page.get_by_role("listitem")).to_have_count(1)
     await page.set_viewport_size(PHONE)
-    assert await fits(page)
+    await no_wider(page)
     assert await violations_in_both_themes(page) == []
     await page.get_by_role("listitem").get_by_role("button").click()
     await page.get_by_role("menuitem", name="Stop…").click()
